@@ -1,12 +1,22 @@
 #!/usr/bin/env node
+import { execFileSync } from "node:child_process";
 /**
  * Builds dist/ from the sources: Node entries, the page, the editor's declarations, WebAssembly. `ensureBuilt` does
  * nothing when no source changed since, so every command may call it.
  */
 import { createHash } from "node:crypto";
-import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
-import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
@@ -91,7 +101,16 @@ async function buildNode() {
   const { build: bundle } = await import("esbuild");
   const entries = NODE_ENTRIES.filter((file) => existsSync(path.join(root, file)));
   rmSync(path.join(root, "dist/chunks"), { recursive: true, force: true });
-  const common = { absWorkingDir: root, bundle: true, platform: "node", target: "node20", sourcemap: true, packages: "external", logLevel: "warning", external: ["electron"] };
+  const common = {
+    absWorkingDir: root,
+    bundle: true,
+    platform: "node",
+    target: "node20",
+    sourcemap: true,
+    packages: "external",
+    logLevel: "warning",
+    external: ["electron"],
+  };
   await bundle({
     ...common,
     entryPoints: entries,
@@ -103,7 +122,12 @@ async function buildNode() {
     chunkNames: "chunks/[name]-[hash]",
   });
   if (existsSync(path.join(root, "main/electron/preload.ts")))
-    await bundle({ ...common, entryPoints: ["main/electron/preload.ts"], outfile: "dist/main/electron/preload.cjs", format: "cjs" });
+    await bundle({
+      ...common,
+      entryPoints: ["main/electron/preload.ts"],
+      outfile: "dist/main/electron/preload.cjs",
+      format: "cjs",
+    });
 }
 
 async function buildPage() {
@@ -153,7 +177,19 @@ function buildWasm() {
     mkdirSync(path.dirname(out), { recursive: true });
     execFileSync(
       process.execPath,
-      [path.join(root, "node_modules/assemblyscript/bin/asc.js"), path.join(folder, name), "-o", out, "-O3", "--enable", "simd", "--importMemory", "--noAssert", "--runtime", "stub"],
+      [
+        path.join(root, "node_modules/assemblyscript/bin/asc.js"),
+        path.join(folder, name),
+        "-o",
+        out,
+        "-O3",
+        "--enable",
+        "simd",
+        "--importMemory",
+        "--noAssert",
+        "--runtime",
+        "stub",
+      ],
       { stdio: ["ignore", "inherit", "inherit"], cwd: root },
     );
   }
@@ -163,10 +199,14 @@ function buildWasm() {
 function buildTypes() {
   if (!existsSync(path.join(root, "kernels/api/index.ts"))) return;
   rmSync(path.join(root, "dist/types"), { recursive: true, force: true });
-  execFileSync(process.execPath, [path.join(root, "node_modules/typescript/bin/tsc"), "-p", path.join(root, "tsconfig/types.json")], {
-    stdio: ["ignore", "inherit", "inherit"],
-    cwd: root,
-  });
+  execFileSync(
+    process.execPath,
+    [path.join(root, "node_modules/typescript/bin/tsc"), "-p", path.join(root, "tsconfig/types.json")],
+    {
+      stdio: ["ignore", "inherit", "inherit"],
+      cwd: root,
+    },
+  );
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await ensureBuilt((line) => console.error(line));

@@ -67,12 +67,15 @@ function refuse(from, to, typeOnly) {
     return level(b.slice(8)) < level(a.slice(8)) ? null : "kernel layers go one way";
   }
   if (a === "notebooks/format") return "notebooks/format imports protocol only";
-  if (a === "notebooks/export") return b === "notebooks/format" ? null : "notebooks/export imports notebooks/format and protocol only";
+  if (a === "notebooks/export")
+    return b === "notebooks/format" ? null : "notebooks/export imports notebooks/format and protocol only";
   if (a.startsWith("main/")) {
     if (b.startsWith("notebooks/")) return null;
     if (b === "main/host" && a !== "main/host") return null;
     if (a === "main/cli" && b === "main/server") return null;
-    return b.startsWith("kernels/") ? "main starts kernel entries as processes; it imports kernels/protocol only" : "main layers go host ← server, cli, electron";
+    return b.startsWith("kernels/")
+      ? "main starts kernel entries as processes; it imports kernels/protocol only"
+      : "main layers go host ← server, cli, electron";
   }
   if (a.startsWith("renderer/")) {
     if (b === "notebooks/format") return null;
@@ -102,7 +105,10 @@ for (const folder of ["kernels", "main", "renderer", "notebooks"]) {
     if (errors.length > 0) problems.push(`${file}: ${errors[0].message}`);
     const edges = [];
     const named = [
-      ...module.staticImports.map((i) => ({ to: i.moduleRequest.value, typeOnly: i.entries.length > 0 && i.entries.every((e) => e.isType) })),
+      ...module.staticImports.map((i) => ({
+        to: i.moduleRequest.value,
+        typeOnly: i.entries.length > 0 && i.entries.every((e) => e.isType),
+      })),
       ...module.staticExports.flatMap((e) =>
         e.entries.filter((x) => x.moduleRequest).map((x) => ({ to: x.moduleRequest.value, typeOnly: x.isType })),
       ),
@@ -146,7 +152,9 @@ for (const file of graph.keys()) visit(file, []);
 
 if (problems.length > 0) {
   console.error(problems.join("\n"));
-  console.error(`\n${problems.length} import${problems.length === 1 ? "" : "s"} against the layers (docs/architecture.md).`);
+  console.error(
+    `\n${problems.length} import${problems.length === 1 ? "" : "s"} against the layers (docs/architecture.md).`,
+  );
   process.exit(1);
 }
 console.log(`layers: ${graph.size} files, no edge against them, no cycle`);

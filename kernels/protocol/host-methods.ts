@@ -123,7 +123,13 @@ export const hostMethods = {
     result: z.object({
       folder: z.string(),
       entries: z.array(
-        z.object({ name: z.string(), path: z.string(), kind: z.enum(["folder", "notebook", "file"]), modifiedAt: z.string(), sizeBytes: z.number() }),
+        z.object({
+          name: z.string(),
+          path: z.string(),
+          kind: z.enum(["folder", "notebook", "file"]),
+          modifiedAt: z.string(),
+          sizeBytes: z.number(),
+        }),
       ),
     }),
   },
@@ -183,7 +189,12 @@ export const hostEvents = {
   "kernel.changed": z.object({ docId: z.string(), kernel: kernelStateSchema }),
   "cell.changed": z.object({ docId: z.string(), cells: z.array(cellStateSchema) }),
   "job.changed": z.object({ job: jobSchema }),
-  "run.updated": z.object({ folder: z.string(), run: runSummarySchema, metrics: z.array(runMetricSchema), log: z.string() }),
+  "run.updated": z.object({
+    folder: z.string(),
+    run: runSummarySchema,
+    metrics: z.array(runMetricSchema),
+    log: z.string(),
+  }),
   "runs.changed": z.object({}),
   "settings.changed": settingsSchema,
   "app.notice": z.object({ level: z.enum(["info", "warning", "error"]), error: errorDataSchema }),
