@@ -38,7 +38,7 @@ const RESERVED = {
 
 /** Files that may use Node's modules although their layer is pure. */
 const NODE_ALLOWED = [
-  /^kernels\/graph\/(session|compute|compute\.worker)\.ts$/,
+  /^kernels\/graph\/(session|compute|compute\.worker|model-file|package-root)\.ts$/,
   /^kernels\/(tokenize|encode|data|figure|map|train|api|runtime)\//,
   /^kernels\/[a-z]+\.entry\.ts$/,
   /^main\/(host|server|cli|electron)\//,

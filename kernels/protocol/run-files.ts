@@ -34,7 +34,7 @@ export const runConfigSchema = z.object({
     weightsSha256: z.string(),
   }),
   data: z.object({
-    /** Pairs file inside the run folder: one JSON object a line, {"anchor": string, "positive": string}. */
+    /** Pairs file inside the run folder: one JSON object a line, {"anchor": string, "positive": string, "group"?: string}. */
     file: z.string(),
     n: z.number().int().positive(),
     sha256: z.string(),
@@ -77,6 +77,8 @@ export const runStatusSchema = z.object({
   lastCheckpoint: z.number().int().nullable(),
   /** Resident memory of the trainer, bytes. */
   memoryBytes: z.number().nullable(),
+  /** What the whole run was expected to take, made from measured steps before the first one that counts. */
+  estimate: z.object({ elapsedMs: z.number(), memoryBytes: z.number() }).nullable().optional(),
   error: errorDataSchema.nullable(),
 });
 export type RunStatus = z.infer<typeof runStatusSchema>;
@@ -117,3 +119,31 @@ export const runSummarySchema = z.object({
   alive: z.boolean(),
 });
 export type RunSummary = z.infer<typeof runSummarySchema>;
+
+/**
+ * The status to show: a trainer that was killed could not say so itself, so a folder that claims to be running while
+ * its process is gone is shown as stopped, with what is kept and what to do.
+ *
+ * @param alive whether the process that status.pid names is still there.
+ */
+export function shownStatus(status: RunStatus, alive: boolean): RunStatus {
+  const claimsToRun = status.state === "running" || status.state === "stopping" || status.state === "starting";
+  if (alive || !claimsToRun || status.pid === null) return status;
+  const kept =
+    status.lastCheckpoint === null
+      ? "No checkpoint was written yet, so it would begin again."
+      : `Checkpoint ${status.lastCheckpoint} is kept.`;
+  return {
+    ...status,
+    state: "stopped",
+    pid: null,
+    rate: null,
+    etaMs: null,
+    error: {
+      code: "train.killed",
+      kind: "environment",
+      message: `The training process ${status.pid} ended without a word at step ${status.step} of ${status.steps}: it was killed, or the machine ran out of memory or power. ${kept}`,
+      hint: "Resume the run: it goes on to the same numbers.",
+    },
+  };
+}

@@ -1,0 +1,74 @@
+/**
+ * What the command line and its computing process say to each other. The command line parses words and prints; the
+ * process computes. One request, then progress, then one answer.
+ */
+import { z } from "zod";
+import { errorDataSchema } from "./errors.ts";
+
+const encoder = z.string();
+
+/** One line a command: what it needs, already checked. Paths are absolute. */
+export const cliRequestSchema = z.discriminatedUnion("command", [
+  z.object({
+    command: z.literal("encode"),
+    encoder,
+    file: z.string(),
+    column: z.string(),
+    prompt: z.string().nullable(),
+    out: z.string(),
+  }),
+  z.object({
+    command: z.literal("eval"),
+    encoder,
+    task: z.string(),
+    prompt: z.string().nullable(),
+    documentPrompt: z.string().nullable(),
+    seed: z.number().int(),
+    resamples: z.number().int(),
+  }),
+  z.object({
+    command: z.literal("compare"),
+    encoder,
+    task: z.string(),
+    prompts: z.string(),
+    seed: z.number().int(),
+    resamples: z.number().int(),
+  }),
+  z.object({
+    command: z.literal("map"),
+    encoder,
+    file: z.string(),
+    column: z.string().nullable(),
+    labels: z.string().nullable(),
+    out: z.string(),
+    seed: z.number().int(),
+    neighbours: z.number().int(),
+  }),
+  z.object({ command: z.literal("train"), config: z.string() }),
+  z.object({ command: z.literal("resume"), folder: z.string() }),
+  z.object({ command: z.literal("runs"), folder: z.string() }),
+  z.object({ command: z.literal("doctor") }),
+]);
+export type CliRequest = z.infer<typeof cliRequestSchema>;
+
+export const cliReplySchema = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("progress"),
+    stage: z.string(),
+    done: z.number(),
+    total: z.number(),
+    unit: z.string(),
+    rate: z.number().optional(),
+    etaMs: z.number().optional(),
+    note: z.string().optional(),
+  }),
+  /** A sentence for stderr: warnings, what was written where. */
+  z.object({ type: z.literal("note"), text: z.string() }),
+  /** `text` for people, `json` for --json; `ok: false` makes the exit code 1 although an answer came (doctor). */
+  z.object({ type: z.literal("result"), text: z.string(), json: z.unknown(), ok: z.boolean() }),
+  z.object({ type: z.literal("error"), error: errorDataSchema }),
+]);
+export type CliReply = z.infer<typeof cliReplySchema>;
+
+/** Exit codes that a script can rely on. */
+export const EXIT = { done: 0, failed: 1, usage: 2, interrupted: 130 } as const;
