@@ -255,10 +255,14 @@ export class HostClient {
 }
 
 function lostError(method: string, reason: string): ParallaxError {
-  return new ParallaxError("host.connection-lost", `${method} was not done: the connection to the host is lost (${reason}).`, {
-    kind: "environment",
-    hint: "The page connects again by itself; then try once more.",
-  });
+  return new ParallaxError(
+    "host.connection-lost",
+    `${method} was not done: the connection to the host is lost (${reason}).`,
+    {
+      kind: "environment",
+      hint: "The page connects again by itself; then try once more.",
+    },
+  );
 }
 
 function malformed(what: string, error: z.ZodError): ParallaxError {

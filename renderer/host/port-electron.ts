@@ -19,7 +19,8 @@ export function connectMessagePort(): Promise<Port> {
   return new Promise((resolve) => {
     const take = (event: MessageEvent) => {
       const port = event.ports[0];
-      if (event.source !== window || (event.data as { parallax?: unknown } | null)?.parallax !== "port" || !port) return;
+      if (event.source !== window || (event.data as { parallax?: unknown } | null)?.parallax !== "port" || !port)
+        return;
       window.removeEventListener("message", take);
       resolve(wrap(port));
     };

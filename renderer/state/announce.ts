@@ -1,6 +1,7 @@
 /** One short sentence for the live region when a cell finished. */
-import type { CellState } from "../../kernels/protocol/host-methods.ts";
+
 import { MIME, type ValuePreview } from "../../kernels/protocol/display.ts";
+import type { CellState } from "../../kernels/protocol/host-methods.ts";
 import type { Cell } from "../../notebooks/format/model.ts";
 import type { DocumentState } from "./types.ts";
 

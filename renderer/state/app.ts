@@ -214,10 +214,16 @@ export class App {
     if (!doc) return null;
     const fresh = await this.client.call("notebook.new", {});
     const ops: NotebookOp[] = [
-      ...(fresh.notebook.cells as { id: string }[]).map((cell): NotebookOp => ({ type: "delete-cell", cellId: cell.id })),
+      ...(fresh.notebook.cells as { id: string }[]).map(
+        (cell): NotebookOp => ({ type: "delete-cell", cellId: cell.id }),
+      ),
       ...doc.notebook.cells.map((cell, index): NotebookOp => ({ type: "insert-cell", index, cell })),
     ];
-    const { revision } = await this.client.call("notebook.apply", { docId: fresh.docId, origin: this.client.origin, ops });
+    const { revision } = await this.client.call("notebook.apply", {
+      docId: fresh.docId,
+      origin: this.client.origin,
+      ops,
+    });
     return { ...fresh, revision, dirty: true, notebook: doc.notebook as unknown as OpenedNotebook["notebook"] };
   }
 }

@@ -22,7 +22,14 @@ export type DocumentAction =
   | { type: "document.bar-dismissed"; docId: string; bar: "recovered" | "conflict" | "saveError" }
   | { type: "kernel.changed"; docId: string; kernel: KernelState }
   | { type: "cells.changed"; docId: string; cells: CellState[] }
-  | { type: "cell.selected"; docId: string; cellId: string; extend?: boolean; mode?: CellMode; focus?: FocusWish["target"] }
+  | {
+      type: "cell.selected";
+      docId: string;
+      cellId: string;
+      extend?: boolean;
+      mode?: CellMode;
+      focus?: FocusWish["target"];
+    }
   | { type: "cells.selected-all"; docId: string }
   | { type: "mode.changed"; docId: string; mode: CellMode; focus?: boolean }
   | { type: "focus.taken"; docId: string; serial: number }

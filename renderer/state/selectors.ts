@@ -26,7 +26,13 @@ export function selectedCells(doc: DocumentState): Cell[] {
   return doc.notebook.cells.slice(from, Math.max(a, b) + 1);
 }
 
-const IDLE: Omit<CellState, "cellId"> = { state: "idle", position: null, startedAt: null, elapsedMs: null, stale: null };
+const IDLE: Omit<CellState, "cellId"> = {
+  state: "idle",
+  position: null,
+  startedAt: null,
+  elapsedMs: null,
+  stale: null,
+};
 const idleStates = new Map<string, CellState>();
 
 export function cellState(doc: DocumentState, cellId: string): CellState {

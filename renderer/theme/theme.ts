@@ -43,7 +43,9 @@ export function readToken(token: string): string {
     document.body.append(probe);
   }
   probe.style.color = `var(${token})`;
-  const parts = getComputedStyle(probe).color.match(/[\d.]+/g)?.map(Number) ?? [0, 0, 0];
+  const parts = getComputedStyle(probe)
+    .color.match(/[\d.]+/g)
+    ?.map(Number) ?? [0, 0, 0];
   const hex = parts.slice(0, 3).map((part) => Math.round(part).toString(16).padStart(2, "0"));
   return `#${hex.join("")}`;
 }
