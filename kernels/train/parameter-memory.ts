@@ -12,6 +12,7 @@ import path from "node:path";
 import { packageRoot } from "../graph/package-root.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { type AdamWFactors, type AdamWOptions, adamwFactors, isDecayed } from "./adamw.ts";
+import { type WasmMemory, wasm } from "./wasm.ts";
 
 export interface ParameterShape {
   name: string;
@@ -97,9 +98,9 @@ export class ParameterMemory {
         { hint: "Freeze the word embeddings, or train a smaller encoder." },
       );
     const pages = Math.ceil(this.bytes / PAGE);
-    let memory: WebAssembly.Memory;
+    let memory: WasmMemory;
     try {
-      memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+      memory = new wasm.Memory({ initial: pages, maximum: pages });
     } catch (cause) {
       throw new ParallaxError(
         "train.no-memory",
@@ -107,7 +108,7 @@ export class ParameterMemory {
         { kind: "environment", hint: "Close other programs or kernels and start the run again.", cause },
       );
     }
-    const instance = new WebAssembly.Instance(kernelModule(), { env: { memory } });
+    const instance = new wasm.Instance(kernelModule(), { env: { memory } });
     this.#exports = instance.exports as unknown as Exports;
     const view = (address: number, length: number) => new Float32Array(memory.buffer, address, length);
     let offset = 64;
@@ -296,12 +297,12 @@ function callAdamw(
   );
 }
 
-let compiled: WebAssembly.Module | undefined;
+let compiled: object | undefined;
 
-function kernelModule(): WebAssembly.Module {
+function kernelModule(): object {
   const file = path.join(packageRoot(), "dist/kernels/train/adamw.wasm");
   try {
-    compiled ??= new WebAssembly.Module(readFileSync(file));
+    compiled ??= new wasm.Module(readFileSync(file));
   } catch (cause) {
     throw new ParallaxError("train.no-kernel", `The update kernel ${file} could not be read.`, {
       kind: "environment",
