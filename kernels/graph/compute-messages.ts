@@ -1,0 +1,31 @@
+/** What the compute thread and its owner say to each other. */
+import type { ErrorData } from "../protocol/errors.ts";
+import type { ProviderReport, SessionOptions } from "./compute-types.ts";
+import type { ValueInfo } from "./ir.ts";
+import type { Tensor } from "./tensor.ts";
+
+export type ComputeRequest =
+  | {
+      method: "create";
+      source: { bytes: Uint8Array; externalData?: { path: string; data: Uint8Array }[] } | { path: string };
+      options: SessionOptions;
+    }
+  | { method: "run"; session: number; feeds: Record<string, Tensor>; outputs?: readonly string[] }
+  | { method: "dispose"; session: number }
+  | { method: "counts" }
+  | { method: "collect" }
+  | { method: "runtime" };
+
+export interface ComputeCall {
+  id: number;
+  request: ComputeRequest;
+}
+
+export type ComputeAnswer = { id: number; result: unknown } | { id: number; error: ErrorData };
+
+export interface CreatedSession {
+  session: number;
+  report: ProviderReport;
+  inputs: readonly ValueInfo[];
+  outputs: readonly ValueInfo[];
+}
