@@ -8,7 +8,10 @@ checkNode();
 ensureInstalled();
 const tsc = path.join(root, "node_modules/typescript/bin/tsc");
 const steps = [
-  ...["pure", "kernels", "main", "renderer", "test"].map((name) => [`types: ${name}`, [tsc, "-p", `tsconfig/${name}.json`]]),
+  ...["pure", "kernels", "main", "renderer", "test"].map((name) => [
+    `types: ${name}`,
+    [tsc, "-p", `tsconfig/${name}.json`],
+  ]),
   ["lint and format", [path.join(root, "node_modules/@biomejs/biome/bin/biome"), "check", "--error-on-warnings", "."]],
   ["layers", [path.join(root, "scripts/check-layers.mjs")]],
 ];

@@ -19,7 +19,9 @@ function isInstalled() {
   if (!existsSync(installed)) return false;
   const wanted = JSON.parse(readFileSync(path.join(root, "package-lock.json"), "utf8")).packages;
   const found = JSON.parse(readFileSync(installed, "utf8")).packages;
-  return Object.entries(wanted).every(([name, entry]) => name === "" || entry.optional || found[name]?.version === entry.version);
+  return Object.entries(wanted).every(
+    ([name, entry]) => name === "" || entry.optional || found[name]?.version === entry.version,
+  );
 }
 
 export function ensureInstalled() {
@@ -33,6 +35,8 @@ export function ensureInstalled() {
     shell: process.platform === "win32",
   });
   if (result.status === 0) return;
-  console.error("npm ci failed; its messages are above. Parallax needs the npm registry once. Nothing else was changed.");
+  console.error(
+    "npm ci failed; its messages are above. Parallax needs the npm registry once. Nothing else was changed.",
+  );
   process.exit(1);
 }

@@ -26,18 +26,31 @@ const folder = mkdtempSync(path.join(os.tmpdir(), "parallax-test-"));
 const report = path.join(folder, "report.json");
 const child = spawn(
   process.execPath,
-  [path.join(root, "node_modules/vitest/vitest.mjs"), "run", "--reporter=default", "--reporter=json", `--outputFile.json=${report}`, ...only],
+  [
+    path.join(root, "node_modules/vitest/vitest.mjs"),
+    "run",
+    "--reporter=default",
+    "--reporter=json",
+    `--outputFile.json=${report}`,
+    ...only,
+  ],
   {
     cwd: root,
     stdio: ["ignore", "inherit", "inherit"],
     // Tests keep their caches and settings away from the user's own.
-    env: { ...process.env, PARALLAX_HOME: path.join(folder, "home"), ...(chromium ? { PARALLAX_CHROMIUM: chromium } : { PARALLAX_NO_CHROMIUM: "1" }) },
+    env: {
+      ...process.env,
+      PARALLAX_HOME: path.join(folder, "home"),
+      ...(chromium ? { PARALLAX_CHROMIUM: chromium } : { PARALLAX_NO_CHROMIUM: "1" }),
+    },
   },
 );
 child.on("exit", (code) => {
   if (existsSync(report)) {
     const r = JSON.parse(readFileSync(report, "utf8"));
-    console.log(`${r.numPassedTests} passed, ${r.numFailedTests} failed, ${r.numPendingTests + (r.numTodoTests ?? 0)} skipped`);
+    console.log(
+      `${r.numPassedTests} passed, ${r.numFailedTests} failed, ${r.numPendingTests + (r.numTodoTests ?? 0)} skipped`,
+    );
   }
   rmSync(folder, { recursive: true, force: true });
   process.exit(code ?? 1);
@@ -52,7 +65,8 @@ function findChromium() {
 function installChromium() {
   if (process.getuid?.() !== 0 || !existsSync("/etc/debian_version")) return null;
   console.error("Installing Debian's Chromium for the tests of the page…");
-  const run = (...args) => spawnSync("apt-get", args, { stdio: ["ignore", 2, 2], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
+  const run = (...args) =>
+    spawnSync("apt-get", args, { stdio: ["ignore", 2, 2], env: { ...process.env, DEBIAN_FRONTEND: "noninteractive" } });
   if (run("install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core").status !== 0) {
     run("update");
     run("install", "-y", "--no-install-recommends", "chromium", "fonts-dejavu-core");

@@ -3,7 +3,7 @@
  * page and an HTML export show. Costs about 50 ms the first time (the library is loaded then), some ms afterwards.
  */
 import { axisTitle, type Figure, type Mark, type Slot } from "./figure.ts";
-import { GRID, INK, MUTED, PAPER, SLOTS, slotAt } from "./palette.ts";
+import { INK, MUTED, PAPER, SLOTS, slotAt } from "./palette.ts";
 
 type Plot = typeof import("@observablehq/plot");
 type Markish = import("@observablehq/plot").Markish;

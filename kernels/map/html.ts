@@ -6,7 +6,10 @@ import type { MapView } from "../protocol/display.ts";
 
 export function mapHtml(view: MapView, title: string): string {
   // "<" cannot end the script element early, and U+2028/2029 are line ends in older parsers.
-  const data = JSON.stringify(view).replaceAll("<", "\\u003c").replaceAll("\u2028", "\\u2028").replaceAll("\u2029", "\\u2029");
+  const data = JSON.stringify(view)
+    .replaceAll("<", "\\u003c")
+    .replaceAll("\u2028", "\\u2028")
+    .replaceAll("\u2029", "\\u2029");
   const safeTitle = title.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
   return `<!doctype html>
 <html lang="en">

@@ -4,7 +4,7 @@
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { UMAP } from "umap-js";
-import type { LayoutRequest, LayoutReply } from "./umap.ts";
+import type { LayoutReply, LayoutRequest } from "./umap.ts";
 
 const request = workerData as LayoutRequest;
 const port = parentPort;

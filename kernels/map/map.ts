@@ -54,23 +54,35 @@ export async function layoutMap(input: MapInput, options: MapOptions, compute: C
   const notes: string[] = [];
   const d = input.dimensions;
   if (input.vectors.length !== input.n * d)
-    throw new ParallaxError("tensor.shape-mismatch", `map: vectors of shape [${input.n}, ${d}] need ${input.n * d} numbers, found ${input.vectors.length}.`);
-  if (!(minDist >= 0 && minDist < 1)) throw new ParallaxError("map.bad-option", `map: minDist must be at least 0 and below 1, found ${minDist}.`);
+    throw new ParallaxError(
+      "tensor.shape-mismatch",
+      `map: vectors of shape [${input.n}, ${d}] need ${input.n * d} numbers, found ${input.vectors.length}.`,
+    );
+  if (!(minDist >= 0 && minDist < 1))
+    throw new ParallaxError("map.bad-option", `map: minDist must be at least 0 and below 1, found ${minDist}.`);
   if (!Number.isInteger(options.k ?? 15) || (options.k ?? 15) < 2)
     throw new ParallaxError("map.bad-option", `map: k must be a whole number from 2, found ${options.k}.`);
   if (input.labels && input.labels.length !== input.n)
-    throw new ParallaxError("map.bad-option", `map: ${input.n} vectors need as many labels, found ${input.labels.length}.`);
+    throw new ParallaxError(
+      "map.bad-option",
+      `map: ${input.n} vectors need as many labels, found ${input.labels.length}.`,
+    );
 
   const rows = usableRows(input, metric, notes);
   const n = rows.length;
   if (n < 4)
-    throw new ParallaxError("map.too-few-rows", `map: a picture needs at least 4 rows with finite numbers, found ${n} of ${input.n}.`, {
-      hint: "Give more texts.",
-    });
+    throw new ParallaxError(
+      "map.too-few-rows",
+      `map: a picture needs at least 4 rows with finite numbers, found ${n} of ${input.n}.`,
+      {
+        hint: "Give more texts.",
+      },
+    );
   let k = options.k ?? 15;
-  if (k > n - 1) {
-    notes.push(`k was lowered from ${k} to ${n - 1}: there are only ${n} rows.`);
-    k = n - 1;
+  // The layout counts a point as its own neighbour and needs one row more than that.
+  if (k > n - 2) {
+    notes.push(`k was lowered from ${k} to ${n - 2}: there are only ${n} rows.`);
+    k = n - 2;
   }
   const vectors = rows.length === input.n ? input.vectors : pick(input.vectors, rows, d);
 
@@ -99,14 +111,18 @@ export async function layoutMap(input: MapInput, options: MapOptions, compute: C
     const sample = evenSample(n, TRUST_SAMPLE);
     const trust = await trustworthiness(points, n, trustK, sample, (r) => search.distances(r), options);
     if (method === "pca")
-      notes.push(`The two components explain ${(100 * (components.explained[0] + components.explained[1])).toFixed(1)} % of the variance.`);
+      notes.push(
+        `The two components explain ${(100 * (components.explained[0] + components.explained[1])).toFixed(1)} % of the variance.`,
+      );
     return {
       version: 1,
       n,
       dimensions: d,
       points,
       texts: rows.map((row) => input.texts[row] ?? ""),
-      ...(input.labels ? { labels: rows.map((row) => (input.labels as readonly string[])[row]), labelName: input.labelName ?? "label" } : {}),
+      ...(input.labels
+        ? { labels: rows.map((row) => (input.labels as readonly string[])[row]), labelName: input.labelName ?? "label" }
+        : {}),
       rows,
       neighbours: neighbours.indices,
       similarities: neighbours.similarities,
@@ -142,8 +158,10 @@ function usableRows(input: MapInput, metric: Metric, notes: string[]): number[] 
     else usable.push(i);
   }
   const list = (rows: number[]): string => `${rows.slice(0, 5).join(", ")}${rows.length > 5 ? ", …" : ""}`;
-  if (broken.length > 0) notes.push(`${broken.length} of ${n} rows have NaN or infinite numbers and were left out (row ${list(broken)}).`);
-  if (zero.length > 0) notes.push(`${zero.length} of ${n} rows are zero vectors and were left out (row ${list(zero)}).`);
+  if (broken.length > 0)
+    notes.push(`${broken.length} of ${n} rows have NaN or infinite numbers and were left out (row ${list(broken)}).`);
+  if (zero.length > 0)
+    notes.push(`${zero.length} of ${n} rows are zero vectors and were left out (row ${list(zero)}).`);
   return usable;
 }
 

@@ -3,7 +3,7 @@
  * encoders as well. Nothing is approximate: a map's neighbours are what a reader checks a claim with.
  */
 import type { Compute, GraphSession } from "../graph/compute.ts";
-import { type Graph, float, int, OPSET } from "../graph/ir.ts";
+import { float, type Graph, int, OPSET } from "../graph/ir.ts";
 import { tensor } from "../graph/tensor.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
@@ -36,7 +36,14 @@ export class ExactSearch {
   readonly #rows: Float32Array;
   readonly #squares: Float32Array;
 
-  private constructor(session: GraphSession, rows: Float32Array, squares: Float32Array, n: number, d: number, metric: Metric) {
+  private constructor(
+    session: GraphSession,
+    rows: Float32Array,
+    squares: Float32Array,
+    n: number,
+    d: number,
+    metric: Metric,
+  ) {
     this.#session = session;
     this.#rows = rows;
     this.#squares = squares;
@@ -49,7 +56,13 @@ export class ExactSearch {
    * @param vectors float32 [n, d]; copied.
    * @throws {ParallaxError} map.zero-vector when the metric is cosine and a row has length 0 (details.row)
    */
-  static async open(vectors: Float32Array, n: number, d: number, metric: Metric, compute: Compute): Promise<ExactSearch> {
+  static async open(
+    vectors: Float32Array,
+    n: number,
+    d: number,
+    metric: Metric,
+    compute: Compute,
+  ): Promise<ExactSearch> {
     const rows = new Float32Array(vectors);
     const squares = new Float32Array(n);
     for (let i = 0; i < n; i++) {
@@ -57,10 +70,14 @@ export class ExactSearch {
       for (let j = 0; j < d; j++) square += rows[i * d + j] ** 2;
       if (metric === "cosine") {
         if (square === 0)
-          throw new ParallaxError("map.zero-vector", `Row ${i} is the zero vector, which has no direction: its cosine to others is not defined.`, {
-            hint: 'Leave the row out (an empty text?), or use metric: "euclidean".',
-            details: { row: i },
-          });
+          throw new ParallaxError(
+            "map.zero-vector",
+            `Row ${i} is the zero vector, which has no direction: its cosine to others is not defined.`,
+            {
+              hint: 'Leave the row out (an empty text?), or use metric: "euclidean".',
+              details: { row: i },
+            },
+          );
         const scale = 1 / Math.sqrt(square);
         for (let j = 0; j < d; j++) rows[i * d + j] *= scale;
         squares[i] = 1;
@@ -102,7 +119,14 @@ export class ExactSearch {
       }
       const done = start + count;
       const rate = (1000 * done) / Math.max(1, performance.now() - started);
-      context.onProgress?.({ stage: "Neighbours", done, total: this.n, unit: "points", rate, etaMs: (1000 * (this.n - done)) / rate });
+      context.onProgress?.({
+        stage: "Neighbours",
+        done,
+        total: this.n,
+        unit: "points",
+        rate,
+        etaMs: (1000 * (this.n - done)) / rate,
+      });
     }
     return { n: this.n, k, metric: this.metric, indices, similarities };
   }

@@ -65,12 +65,21 @@ export function runLayout(request: LayoutRequest, context: WorkContext = {}): Pr
     });
     worker.on("error", (error) => {
       end();
-      reject(new ParallaxError("map.layout-failed", `The layout of ${request.n} points failed: ${error.message}`, { kind: "bug", cause: error }));
+      reject(
+        new ParallaxError("map.layout-failed", `The layout of ${request.n} points failed: ${error.message}`, {
+          kind: "bug",
+          cause: error,
+        }),
+      );
     });
     worker.on("exit", (code) => {
       end();
       // After "done" or "error" this changes nothing: the promise is settled.
-      reject(new ParallaxError("map.layout-failed", `The layout thread ended with code ${code} before it was done.`, { kind: "environment" }));
+      reject(
+        new ParallaxError("map.layout-failed", `The layout thread ended with code ${code} before it was done.`, {
+          kind: "environment",
+        }),
+      );
     });
   });
 }

@@ -60,7 +60,10 @@ export function mapFigure(layout: MapLayout): Figure {
       texts: rows.map((i) => clip(layout.texts[i], 120)),
     };
   });
-  const how = layout.method === "umap" ? `UMAP k ${layout.k}, min. distance ${layout.minDist}, ${layout.epochs} epochs, seed ${layout.seed}` : "PCA";
+  const how =
+    layout.method === "umap"
+      ? `UMAP k ${layout.k}, min. distance ${layout.minDist}, ${layout.epochs} epochs, seed ${layout.seed}`
+      : "PCA";
   return {
     title: layout.labelName ? `Map of ${layout.n} texts by ${layout.labelName}` : `Map of ${layout.n} texts`,
     x: { label: "map x", bare: true },
