@@ -14,3 +14,4 @@ interface AbortSignal {
   removeEventListener(type: "abort", listener: () => void): void;
 }
 declare function structuredClone<T>(value: T): T;
+declare function setTimeout(handler: () => void, milliseconds: number): unknown;

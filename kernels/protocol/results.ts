@@ -72,6 +72,8 @@ export interface TaskResult {
   /** The prompt in use, by side; "" when none. */
   prompts: Record<string, string>;
   report: EncodeReport;
+  /** What a reader should know about the task's data, in sentences. */
+  notes?: string[] | undefined;
   elapsedMs: number;
 }
 
@@ -129,6 +131,8 @@ export interface PromptReport {
   /** What the gap between equal prompts would look like: mean range over bootstrap replicates of one prompt. */
   gapByChance: number;
   moved: MovedText[];
+  /** What a reader should know about the task's data, in sentences. */
+  notes?: string[] | undefined;
   elapsedMs: number;
 }
 
