@@ -33,7 +33,12 @@ export interface CellContext {
   runStarted(folder: string): void;
 }
 
-const storage = new AsyncLocalStorage<CellContext>();
+let made: AsyncLocalStorage<CellContext> | undefined;
+/** Made at first use: a kernel replaces the class first (runtime/async-context.ts says why). */
+function store(): AsyncLocalStorage<CellContext> {
+  made ??= new AsyncLocalStorage<CellContext>();
+  return made;
+}
 
 let fallback: CellContext = {
   signal: new AbortController().signal,
@@ -49,17 +54,17 @@ let fallback: CellContext = {
 
 /** The context of the running cell, also after awaits and in timers that the cell started. */
 export function currentContext(): CellContext {
-  return storage.getStore() ?? fallback;
+  return store().getStore() ?? fallback;
 }
 
 /** The context of the code that calls this, or undefined when no cell (and no command) stands behind it. */
 export function contextIfAny(): CellContext | undefined {
-  return storage.getStore();
+  return store().getStore();
 }
 
 /** Runs `work`, and all that it starts, in a context. */
 export function withContext<T>(context: CellContext, work: () => T): T {
-  return storage.run(context, work);
+  return store().run(context, work);
 }
 
 /** Replaces the context used outside of any cell. For commands, which have one context for the whole process. */
@@ -98,4 +103,9 @@ export async function withJob<T>(
   } finally {
     if (shown) context.progress(jobId, { finished: true });
   }
+}
+
+/** The storage itself, for the kernel: which context stands behind an error or a lost rejection. */
+export function contextStorage(): object {
+  return store();
 }

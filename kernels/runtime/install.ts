@@ -1,0 +1,4 @@
+/** First import of a kernel: what must be in place before any other module makes a context. */
+import { installAsyncContext } from "./async-context.ts";
+
+installAsyncContext();

@@ -1,0 +1,95 @@
+/**
+ * The thread that can stop the kernel's main thread. It reads interrupts from a pipe of its own, because the main
+ * thread may be in a loop and read nothing. First it asks; when the main thread does not answer, it ends the JavaScript
+ * that runs there through the inspector, which unwinds all frames and keeps all variables.
+ */
+import { Session } from "node:inspector";
+import { Socket } from "node:net";
+import { setTimeout as delay } from "node:timers/promises";
+import { parentPort, workerData } from "node:worker_threads";
+import { type FromInterruptWorker, INTERRUPT_STATE, type InterruptWorkerData } from "./interrupt-state.ts";
+
+/** A main thread that is only busy for a moment answers within this. */
+const ANSWER_MS = 80;
+const RETRY_MS = 120;
+/** How long after an interrupt a main thread that blocks again (in a catch or finally of the cell) is still ended. */
+const WATCH_MS = 5000;
+const GIVE_UP_MS = 30_000;
+
+const { state, fd } = workerData as InterruptWorkerData;
+const port = parentPort!;
+const post = (message: FromInterruptWorker): void => port.postMessage(message);
+
+let seq = 0;
+let pings = 0;
+let session: Session | undefined;
+
+/**
+ * Ends the JavaScript that runs on the main thread. The inspector's own answer is not waited for: it reaches this
+ * thread only when something else wakes it.
+ */
+function terminate(run: number): void {
+  if (session === undefined) {
+    session = new Session();
+    session.connectToMainThread();
+  }
+  session.post("Runtime.terminateExecution");
+  post({ type: "terminated", run });
+}
+
+async function interrupt(): Promise<void> {
+  const run = Atomics.load(state, INTERRUPT_STATE.run);
+  seq += 1;
+  const mine = seq;
+  const seen = (): boolean => Atomics.load(state, INTERRUPT_STATE.seen) >= mine;
+  post({ type: "interrupt", seq: mine });
+  await delay(ANSWER_MS);
+  const started = performance.now();
+  while (!seen() && performance.now() - started < GIVE_UP_MS) {
+    terminate(run);
+    // The end may have struck the very callback that was to hear of it, so it is said again.
+    post({ type: "interrupt", seq: mine });
+    await delay(RETRY_MS);
+  }
+  await watch(run);
+}
+
+/** Until the run is over, ends it again when the main thread stops answering. */
+async function watch(run: number): Promise<void> {
+  const started = performance.now();
+  const running = (): boolean => run !== 0 && Atomics.load(state, INTERRUPT_STATE.run) === run;
+  while (running() && performance.now() - started < WATCH_MS) {
+    pings += 1;
+    const ping = pings;
+    post({ type: "ping", seq: ping });
+    await delay(RETRY_MS);
+    if (running() && Atomics.load(state, INTERRUPT_STATE.pong) < ping) terminate(run);
+  }
+  session?.disconnect();
+  session = undefined;
+}
+
+/** Interrupts one after the other: two at once would share the inspector session. */
+let queue: Promise<void> = Promise.resolve();
+let waiting = 0;
+function enqueue(work: () => Promise<void>): void {
+  if (waiting >= 2) return;
+  waiting += 1;
+  queue = queue.then(work).finally(() => {
+    waiting -= 1;
+  });
+}
+
+port.on("message", () => enqueue(() => watch(Atomics.load(state, INTERRUPT_STATE.run))));
+
+if (fd !== undefined) {
+  const pipe = new Socket({ fd, readable: true, writable: false });
+  pipe.on("data", () => enqueue(interrupt));
+  const orphaned = (): void => {
+    post({ type: "orphaned" });
+    // A main thread that loops will not hear it, and nobody is left who could use its variables.
+    setTimeout(() => process.kill(process.pid, "SIGKILL"), 5000).unref();
+  };
+  pipe.on("error", orphaned);
+  pipe.on("end", orphaned);
+}
