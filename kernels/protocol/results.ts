@@ -22,7 +22,8 @@ export interface EncoderIdentity {
   architecture: string;
   dimensions: number;
   maxTokens: number;
-  pooling: "mean" | "cls" | "max" | "last" | "static";
+  /** "model": an ONNX file that pools by itself, in a way it does not say. */
+  pooling: "mean" | "cls" | "max" | "last" | "static" | "model";
   normalised: boolean;
   /** sha256 (hex) of the weights file(s), concatenated in file order. */
   weightsSha256: string;

@@ -1,0 +1,81 @@
+/** `loadEncoder`: encoders by name, each loaded once. */
+import { statSync } from "node:fs";
+import path from "node:path";
+import { isDefaultReference } from "../encode/default-encoder.ts";
+import type { Encoder } from "../encode/encoder.ts";
+import type { EncoderSpec } from "../encode/encoder-spec.ts";
+import { type OpenOptions, openSpec, readSpec } from "../encode/open-encoder.ts";
+import { CancelledError } from "../protocol/errors.ts";
+import { currentContext } from "./context.ts";
+
+export { Encoder } from "../encode/encoder.ts";
+export type { EncoderSpec } from "../encode/encoder-spec.ts";
+
+/** What may be said about an encoder over its folder's own files. */
+export interface EncoderOptions extends Pick<OpenOptions, "pooling" | "normalise" | "maxTokens" | "prompts" | "name" | "provider" | "threads"> {
+  /** False loads a new one even when the same encoder is loaded already. Default true. */
+  shared?: boolean;
+}
+
+/** What an encoder argument may be everywhere in this module: loaded, or a reference that is loaded on first use. */
+export type EncoderLike = Encoder | string;
+
+const loaded = new Map<string, Promise<Encoder>>();
+
+/**
+ * Load an encoder.
+ *
+ * @param reference "default" (all-MiniLM-L6-v2, installed with Parallax), "default-int8" (its weights at 8 bits),
+ *                  "default-static" (its word pieces averaged), or a sentence-transformers folder, relative to the
+ *                  notebook. Default "default".
+ * @param options   what the folder's own files do not say, or say wrongly. A plain transformers folder needs `pooling`:
+ *                  "mean", "cls" or "max".
+ * @returns         an encoder with `identity`, `spec`, `encode(texts)` and `dispose()`. The same reference gives the same
+ *                  encoder until it is disposed or its weights change.
+ * @throws {ParallaxError} encoder.not-found, encoder.missing-file, encoder.pickle-only, encoder.no-pooling,
+ *   encoder.wrong-shape, encoder.not-finite, encoder.not-an-encoder, encoder.unsupported-architecture,
+ *   encoder.default-missing, encoder.default-damaged, …
+ *
+ * @example const encoder = await loadEncoder("../models/my-encoder", { pooling: "mean" });
+ */
+export async function loadEncoder(reference = "default", options: EncoderOptions = {}): Promise<Encoder> {
+  const { signal, workingFolder } = currentContext();
+  if (signal.aborted) throw new CancelledError("Loading the encoder");
+  const { shared = true, ...said } = options;
+  const name = isDefaultReference(reference) ? reference : path.resolve(workingFolder, reference);
+  const spec: EncoderSpec = { ...(await readSpec(name, { ...said, signal })), reference };
+  const { mtimeMs, size } = statSync(spec.weights.file);
+  const key = JSON.stringify([name, Object.entries(said).sort(), mtimeMs, size]);
+  const known = shared ? await usable(loaded.get(key)) : undefined;
+  if (known !== undefined) return known;
+  // Not the signal of this cell: another cell may wait for the same encoder.
+  const opening = openSpec(spec, said);
+  if (shared) {
+    loaded.set(key, opening);
+    opening.catch(() => loaded.delete(key));
+  }
+  return opening;
+}
+
+/** The encoder that an argument means; undefined means the default one. */
+export async function resolveEncoder(encoder: EncoderLike | undefined): Promise<Encoder> {
+  return encoder === undefined || typeof encoder === "string" ? loadEncoder(encoder) : encoder;
+}
+
+/** Names of the encoders that are loaded now. */
+export async function loadedEncoders(): Promise<string[]> {
+  const all = await Promise.allSettled(loaded.values());
+  return all.flatMap((result) => (result.status === "fulfilled" && !result.value.isDisposed ? [result.value.identity.name] : []));
+}
+
+/** Free every encoder that `loadEncoder` keeps. */
+export async function disposeEncoders(): Promise<void> {
+  const all = [...loaded.values()];
+  loaded.clear();
+  for (const result of await Promise.allSettled(all)) if (result.status === "fulfilled") await result.value.dispose();
+}
+
+async function usable(opening: Promise<Encoder> | undefined): Promise<Encoder | undefined> {
+  const encoder = await opening;
+  return encoder?.isDisposed ? undefined : encoder;
+}

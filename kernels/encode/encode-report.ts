@@ -1,0 +1,141 @@
+/** What happened to the texts on the way in, and the sentences a person must read before using a number. */
+import type { EncodeReport } from "../protocol/results.ts";
+import { ScriptCounter, type ScriptCoverage } from "../tokenize/scripts.ts";
+import type { Encoding } from "../tokenize/tokenizer.ts";
+
+/** Share of unknown pieces, and of letters in a script without words, from which on a number is not silent. */
+export const WARN_SHARE = 0.05;
+/** Row numbers that a sentence lists. */
+const LISTED = 5;
+
+/** Collects the report of one encode call, text by text. */
+export class ReportBuilder {
+  readonly #maxTokens: number;
+  readonly #special: number;
+  readonly #coverage: ReadonlyMap<string, ScriptCoverage> | undefined;
+  readonly #truncated: number[] = [];
+  readonly #empty: number[] = [];
+  readonly #scripts = new ScriptCounter();
+  #n = 0;
+  #tokens = 0;
+  #unknown = 0;
+
+  /**
+   * @param options.specialTokens how many tokens of each text are special ones (not counted in the unknown share)
+   * @param options.coverage      what the vocabulary knows of each script; undefined when that cannot be said
+   */
+  constructor(options: {
+    maxTokens: number;
+    specialTokens: number;
+    coverage: ReadonlyMap<string, ScriptCoverage> | undefined;
+  }) {
+    this.#maxTokens = options.maxTokens;
+    this.#special = options.specialTokens;
+    this.#coverage = options.coverage;
+  }
+
+  /** Count one text (as the user gave it) and its tokens (prompt included). */
+  add(text: string, encoding: Encoding): void {
+    if (encoding.truncated) this.#truncated.push(this.#n);
+    if (!/\S/.test(text)) this.#empty.push(this.#n);
+    this.#scripts.add(text);
+    this.#tokens += encoding.ids.length;
+    this.#unknown += encoding.unknown;
+    this.#n++;
+  }
+
+  finish(elapsedMs: number): EncodeReport {
+    const pieces = this.#tokens - this.#n * this.#special;
+    const report: EncodeReport = {
+      n: this.#n,
+      tokens: this.#tokens,
+      truncated: this.#truncated,
+      maxTokens: this.#maxTokens,
+      empty: this.#empty,
+      unknownShare: pieces > 0 ? this.#unknown / pieces : 0,
+      scripts: this.#scripts.shares(),
+      elapsedMs,
+      textsPerSecond: elapsedMs > 0 ? (1000 * this.#n) / elapsedMs : 0,
+      warnings: [],
+    };
+    report.warnings = this.#warnings(report);
+    return report;
+  }
+
+  #warnings(report: EncodeReport): string[] {
+    const warnings: string[] = [];
+    if (report.unknownShare > WARN_SHARE)
+      warnings.push(
+        `${percent(report.unknownShare)} of the word pieces are unknown to this encoder's vocabulary, and all unknown pieces look the same to it. Scores on these texts mean little; use an encoder made for their language.`,
+      );
+    for (const [script, share] of report.scripts) {
+      const coverage = this.#coverage?.get(script) ?? { letters: 0, words: 0, covered: false };
+      if (this.#coverage === undefined || coverage.covered || share <= WARN_SHARE) continue;
+      warnings.push(
+        `${percent(share)} of the letters are ${script}, of which this encoder's vocabulary knows no words (${count(coverage.letters, "single letter")}, ${count(coverage.words, "longer piece")}). Its vectors for these texts carry little meaning; use an encoder made for their language.`,
+      );
+    }
+    if (report.truncated.length > 0)
+      warnings.push(
+        `${report.truncated.length === report.n ? `All ${report.n}` : `${report.truncated.length} of ${report.n}`} texts are longer than ${report.maxTokens} tokens; what comes after was not read (${rows(report.truncated)}).`,
+      );
+    if (report.empty.length > 0)
+      warnings.push(
+        `${report.empty.length} of ${report.n} texts are empty or white space only (${rows(report.empty)}); their vectors say nothing.`,
+      );
+    return warnings;
+  }
+}
+
+/**
+ * One report for several encode calls, e.g. both sides of pairs. Row numbers are shifted by the rows before; equal
+ * warnings are kept once.
+ */
+export function joinReports(reports: readonly EncodeReport[]): EncodeReport {
+  const scripts = new Map<string, number>();
+  const joined: EncodeReport = {
+    n: 0,
+    tokens: 0,
+    truncated: [],
+    maxTokens: 0,
+    empty: [],
+    unknownShare: 0,
+    scripts: [],
+    elapsedMs: 0,
+    textsPerSecond: 0,
+    warnings: [],
+  };
+  for (const report of reports) {
+    joined.truncated.push(...report.truncated.map((row) => row + joined.n));
+    joined.empty.push(...report.empty.map((row) => row + joined.n));
+    joined.unknownShare += report.unknownShare * report.tokens;
+    for (const [script, share] of report.scripts)
+      scripts.set(script, (scripts.get(script) ?? 0) + share * report.tokens);
+    joined.n += report.n;
+    joined.tokens += report.tokens;
+    joined.elapsedMs += report.elapsedMs;
+    joined.maxTokens = Math.max(joined.maxTokens, report.maxTokens);
+    for (const warning of report.warnings) if (!joined.warnings.includes(warning)) joined.warnings.push(warning);
+  }
+  const weight = Math.max(1, joined.tokens);
+  joined.unknownShare /= weight;
+  joined.scripts = [...scripts]
+    .map(([script, sum]): [string, number] => [script, sum / weight])
+    .sort((a, b) => b[1] - a[1]);
+  joined.textsPerSecond = joined.elapsedMs > 0 ? (1000 * joined.n) / joined.elapsedMs : 0;
+  return joined;
+}
+
+function percent(share: number): string {
+  const value = 100 * share;
+  return `${value >= 99.5 && value < 100 ? "More than 99" : value < 10 ? value.toFixed(1) : Math.round(value)} %`;
+}
+
+function count(n: number, noun: string): string {
+  return `${n} ${noun}${n === 1 ? "" : "s"}`;
+}
+
+function rows(list: readonly number[]): string {
+  const shown = list.slice(0, LISTED).join(", ");
+  return list.length === 1 ? `row ${shown}` : `rows ${shown}${list.length > LISTED ? ", …" : ""}`;
+}

@@ -1,0 +1,297 @@
+/** An encoder at work: texts → prompt → tokens → batches → graph → vectors, in the order of the texts. */
+import { CancelledError, ParallaxError } from "../protocol/errors.ts";
+import type { WorkContext } from "../protocol/progress.ts";
+import type { EncoderIdentity } from "../protocol/results.ts";
+import { type ScriptCoverage, vocabularyScripts } from "../tokenize/scripts.ts";
+import type { Encoding, Tokenizer } from "../tokenize/tokenizer.ts";
+import { EmbeddingSet, normaliseRows } from "./embedding-set.ts";
+import { ReportBuilder } from "./encode-report.ts";
+import type { EncoderSpec } from "./encoder-spec.ts";
+import type { Engine, TokenBatch } from "./engine.ts";
+import { type PromptTemplate, readPrompt } from "./prompt-template.ts";
+
+export interface EncodeOptions {
+  /**
+   * A template with {text} ("query: {text}"), or the name of one of the encoder's own prompts. Default: the encoder's own
+   * default prompt, for most encoders none. "" or "{text}" for none.
+   */
+  prompt?: string;
+  /** Padded tokens a batch, at least one text. Default: from the size of the encoder, about half a second's work. */
+  batchTokens?: number;
+  /** Default: as the encoder says. True gives unit vectors; false cannot undo what the encoder's graph does. */
+  normalise?: boolean;
+}
+
+/** Texts that are tokenised and sorted together: bounds memory, and progress starts at once. */
+const CHUNK_TEXTS = 4096;
+/** Longest stretch without a look at the signal. */
+const SLICE_MS = 40;
+
+interface Row {
+  index: number;
+  ids: number[];
+}
+
+export class Encoder {
+  readonly spec: EncoderSpec;
+  readonly identity: EncoderIdentity;
+  readonly tokenizer: Tokenizer;
+  readonly #engine: Engine;
+  readonly #batchTokens: number;
+  #coverage: ReadonlyMap<string, ScriptCoverage> | undefined | null = null;
+  #disposed = false;
+
+  /** Use `loadEncoder`. The engine belongs to the encoder from now on. */
+  constructor(parts: {
+    spec: EncoderSpec;
+    identity: EncoderIdentity;
+    tokenizer: Tokenizer;
+    engine: Engine;
+    batchTokens: number;
+  }) {
+    this.spec = parts.spec;
+    this.identity = parts.identity;
+    this.tokenizer = parts.tokenizer;
+    this.#engine = parts.engine;
+    this.#batchTokens = parts.batchTokens;
+  }
+
+  get dimensions(): number {
+    return this.#engine.dimensions;
+  }
+
+  get isDisposed(): boolean {
+    return this.#disposed;
+  }
+
+  /**
+   * Encode texts.
+   *
+   * @param texts   n strings, any of them; NUL, lone surrogates, empty ones and 1 MB ones included. What was cut, empty or
+   *                unknown stands in the set's report, and in words in report.warnings.
+   * @param options see EncodeOptions; `signal` is looked at between batches, `onProgress` gets texts done, rate, time left.
+   * @returns       float32 [n, dimensions] in the order of the texts. The same text gives the same vector to 1e-6 in any
+   *                batch, and the same bits for the same call.
+   * @throws {ParallaxError} encode.not-text, prompt.no-text-place, encoder.disposed, encode.not-finite
+   * @throws {CancelledError}
+   * Cost: about 2·(weights without the tables)·tokens operations; sorted by length, so padding is a few per cent.
+   */
+  async encode(texts: readonly string[], options: EncodeOptions & WorkContext = {}): Promise<EmbeddingSet> {
+    const started = performance.now();
+    this.#checkUsable();
+    checkTexts(texts);
+    const prompt = readPrompt(options.prompt, this.spec.prompts, this.spec.defaultPrompt);
+    this.#checkPrompt(prompt);
+    const { signal, onProgress } = options;
+    if (signal?.aborted) throw new CancelledError("Encoding");
+    const n = texts.length;
+    const d = this.dimensions;
+    const data = new Float32Array(n * d);
+    const special = this.tokenizer.prefix.length + this.tokenizer.suffix.length;
+    const report = new ReportBuilder({
+      maxTokens: this.spec.maxTokens,
+      specialTokens: special,
+      coverage: this.#scripts(),
+    });
+    const meter = new Meter(n, started, onProgress);
+    meter.show();
+
+    type Outcome = { rows: Row[]; vectors: Float32Array } | { error: unknown };
+    const finish = (outcome: Outcome) => {
+      if ("error" in outcome) throw outcome.error;
+      outcome.rows.forEach(({ index, ids }, i) => {
+        data.set(outcome.vectors.subarray(i * d, (i + 1) * d), index * d);
+        meter.count(ids.length);
+      });
+      meter.show();
+    };
+    // One batch runs while the next one is made: two are on their way, and an error waits for its turn.
+    let ahead: Promise<Outcome> | undefined;
+    for (let start = 0; start < n; start += CHUNK_TEXTS) {
+      const rows = await this.#tokenise(texts, start, Math.min(n, start + CHUNK_TEXTS), prompt, report, signal);
+      meter.expect(rows);
+      for (const batch of fillBatches(rows, options.batchTokens ?? this.#batchTokens)) {
+        if (signal?.aborted) throw new CancelledError("Encoding");
+        const running = this.#engine
+          .run(padBatch(batch, this.tokenizer.padId ?? 0))
+          .then((vectors): Outcome => ({ rows: batch, vectors: checkFinite(vectors, batch, d) }))
+          .catch((error: unknown): Outcome => ({ error }));
+        if (ahead !== undefined) finish(await ahead);
+        ahead = running;
+      }
+    }
+    if (ahead !== undefined) finish(await ahead);
+    if (options.normalise === true && !this.identity.normalised) normaliseRows(data, d);
+    const normalised = this.identity.normalised || options.normalise === true;
+    return new EmbeddingSet({
+      data,
+      dimensions: d,
+      texts: texts.slice(),
+      encoder: { ...this.identity, normalised },
+      prompt: prompt.template,
+      report: report.finish(performance.now() - started),
+    });
+  }
+
+  /** Free the graph. Later calls of `encode` fail; twice is once. */
+  async dispose(): Promise<void> {
+    if (this.#disposed) return;
+    this.#disposed = true;
+    await this.#engine.dispose();
+  }
+
+  async #tokenise(
+    texts: readonly string[],
+    start: number,
+    end: number,
+    prompt: PromptTemplate,
+    report: ReportBuilder,
+    signal: AbortSignal | undefined,
+  ): Promise<Row[]> {
+    const rows: Row[] = [];
+    let slice = performance.now();
+    for (let index = start; index < end; index++) {
+      const encoding: Encoding = this.tokenizer.encode(prompt.apply(texts[index]), this.spec.maxTokens);
+      report.add(texts[index], encoding);
+      rows.push({ index, ids: encoding.ids });
+      if (performance.now() - slice > SLICE_MS) {
+        await new Promise((resolve) => setImmediate(resolve));
+        if (signal?.aborted) throw new CancelledError("Encoding");
+        slice = performance.now();
+      }
+    }
+    // Longest first: memory is asked for once, and what does not fit fails at the start.
+    return rows.sort((a, b) => b.ids.length - a.ids.length || a.index - b.index);
+  }
+
+  #scripts(): ReadonlyMap<string, ScriptCoverage> | undefined {
+    if (this.#coverage === null) this.#coverage = vocabularyScripts(this.tokenizer.pieces());
+    return this.#coverage;
+  }
+
+  #checkUsable(): void {
+    if (this.#disposed)
+      throw new ParallaxError(
+        "encoder.disposed",
+        `The encoder ${this.identity.name} was disposed and cannot encode any more.`,
+        {
+          hint: "Load it again with loadEncoder.",
+        },
+      );
+  }
+
+  #checkPrompt(prompt: PromptTemplate): void {
+    if (prompt.template === "" || this.spec.includePrompt) return;
+    throw new ParallaxError(
+      "encoder.prompt-pooling",
+      `The encoder ${this.identity.name} leaves the prompt's tokens out of its mean (include_prompt is false), which Parallax cannot do yet. With the prompt in the mean the vectors would be other ones, so nothing was encoded.`,
+      { hint: 'Encode without a prompt (prompt: ""), or use another encoder.', details: { prompt: prompt.template } },
+    );
+  }
+}
+
+/** Fills batches from rows sorted by length: at most `budget` padded tokens each, at least one text. */
+export function* fillBatches<R extends { ids: readonly number[] }>(rows: readonly R[], budget: number): Generator<R[]> {
+  for (let start = 0; start < rows.length; ) {
+    const longest = Math.max(1, rows[start].ids.length);
+    const size = Math.max(1, Math.floor(budget / longest));
+    yield rows.slice(start, start + size);
+    start += size;
+  }
+}
+
+function padBatch(rows: readonly Row[], padId: number): TokenBatch {
+  const b = rows.length;
+  const t = Math.max(1, rows[0].ids.length);
+  const ids = new BigInt64Array(b * t).fill(BigInt(padId));
+  const mask = new BigInt64Array(b * t);
+  rows.forEach((row, i) => {
+    for (let j = 0; j < row.ids.length; j++) {
+      ids[i * t + j] = BigInt(row.ids[j]);
+      mask[i * t + j] = 1n;
+    }
+  });
+  return { ids, mask, b, t };
+}
+
+function checkTexts(texts: readonly unknown[]): void {
+  if (!Array.isArray(texts))
+    throw new ParallaxError(
+      "encode.not-text",
+      `Texts to encode are a list of strings, found ${texts === null ? "null" : typeof texts}. Nothing was encoded.`,
+      {
+        hint: 'Give an array: encode(["first text", "second text"]), or a column: table.text("name").',
+      },
+    );
+  const row = texts.findIndex((text) => typeof text !== "string");
+  if (row < 0) return;
+  const value: unknown = texts[row];
+  throw new ParallaxError(
+    "encode.not-text",
+    `Row ${row} of ${texts.length} is ${value === null || value === undefined ? String(value) : `a ${typeof value} (${String(value).slice(0, 40)})`}, not a text. Nothing was encoded.`,
+    { hint: "Leave such rows out or turn them into text with String(value).", details: { row } },
+  );
+}
+
+function checkFinite(vectors: Float32Array, rows: readonly Row[], d: number): Float32Array {
+  let sum = 0;
+  for (let i = 0; i < vectors.length; i++) sum += vectors[i] - vectors[i];
+  if (sum === 0) return vectors;
+  const at = Math.floor(vectors.findIndex((value) => !Number.isFinite(value)) / d);
+  throw new ParallaxError(
+    "encode.not-finite",
+    `The vector of row ${rows[at]?.index} holds numbers that are not finite. No vectors were returned.`,
+    {
+      kind: "bug",
+      hint: "Check the encoder's weights; try the default encoder on the same texts.",
+      details: { row: rows[at]?.index },
+    },
+  );
+}
+
+/** Progress with rate and time left. Time is estimated by tokens: long texts come first and take longer. */
+class Meter {
+  readonly #n: number;
+  readonly #started: number;
+  readonly #listener: WorkContext["onProgress"];
+  #texts = 0;
+  #tokens = 0;
+  #known = 0;
+  #knownTokens = 0;
+  #shown = Number.NEGATIVE_INFINITY;
+
+  constructor(n: number, started: number, listener: WorkContext["onProgress"]) {
+    this.#n = n;
+    this.#started = started;
+    this.#listener = listener;
+  }
+
+  expect(rows: readonly Row[]): void {
+    this.#known += rows.length;
+    for (const row of rows) this.#knownTokens += row.ids.length;
+  }
+
+  count(tokens: number): void {
+    this.#texts++;
+    this.#tokens += tokens;
+  }
+
+  /** Tell the listener, at most ten times a second and always at the ends. */
+  show(): void {
+    if (this.#listener === undefined) return;
+    const now = performance.now();
+    if (now - this.#shown < 100 && this.#texts < this.#n) return;
+    this.#shown = now;
+    const elapsedMs = now - this.#started;
+    const allTokens = this.#known > 0 ? (this.#knownTokens * this.#n) / this.#known : 0;
+    this.#listener({
+      stage: "Encoding",
+      done: this.#texts,
+      total: this.#n,
+      unit: "texts",
+      ...(this.#texts > 0
+        ? { rate: (1000 * this.#texts) / elapsedMs, etaMs: (elapsedMs * (allTokens - this.#tokens)) / this.#tokens }
+        : {}),
+    });
+  }
+}

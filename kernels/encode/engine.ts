@@ -1,0 +1,260 @@
+/** What turns token ids into vectors: a graph session, whoever made the graph, or a plain table. */
+import type { GraphSession } from "../graph/compute.ts";
+import type { ValueInfo } from "../graph/ir.ts";
+import { type Tensor, tensor } from "../graph/tensor.ts";
+import { ParallaxError } from "../protocol/errors.ts";
+import { normaliseRows } from "./embedding-set.ts";
+import { halfToFloat } from "./half.ts";
+import { poolTokens } from "./pool.ts";
+
+/** One padded batch: int64 [b, t], row-major; mask is 1 for tokens, 0 for padding. */
+export interface TokenBatch {
+  ids: BigInt64Array;
+  mask: BigInt64Array;
+  b: number;
+  t: number;
+}
+
+export interface Engine {
+  readonly dimensions: number;
+  readonly provider: string;
+  readonly precision: string;
+  /** float32 [b, dimensions], pooled and, where the spec says so, normalised. The caller may keep it. */
+  run(batch: TokenBatch): Promise<Float32Array>;
+  dispose(): Promise<void>;
+}
+
+export interface SessionEngineOptions {
+  /** For messages: the file or "default". */
+  name: string;
+  pooling: "mean" | "cls" | "max" | null;
+  normalise: boolean;
+  precision: string;
+  /** Ids of a short text, for the first run, which shows what the outputs really are. */
+  probe: readonly number[];
+  /** Called for token vectors when nobody said how to pool them. */
+  noPooling: () => ParallaxError;
+}
+
+interface Plan {
+  ids: ValueInfo;
+  mask: ValueInfo | undefined;
+  /** Inputs filled with zeros (token types) or 0, 1, 2, … (positions). */
+  zeros: ValueInfo[];
+  positions: ValueInfo[];
+  /** Outputs to look at, best first. */
+  outputs: ValueInfo[];
+}
+
+/**
+ * An engine over a session of any encoder: its inputs are found by name and shape, its output by name, shape and a first
+ * run. A pooled output ("sentence_embedding", [b, d]) is taken as it is; token vectors [b, t, d] are pooled here.
+ *
+ * @throws {ParallaxError} encoder.not-an-encoder, encoder.not-finite, encoder.no-pooling. The session is disposed then.
+ */
+export async function sessionEngine(session: GraphSession, options: SessionEngineOptions): Promise<Engine> {
+  try {
+    const plan = planInputs(session, options.name);
+    const run = async (batch: TokenBatch, output: ValueInfo): Promise<Tensor> => {
+      const results = await session.run(feeds(plan, batch), { outputs: [output.name] });
+      return results[output.name];
+    };
+    const { output, dims, pooled } = await probe(plan, options, run);
+    const dimensions = dims.at(-1)!;
+    const pooling = options.pooling;
+    if (!pooled && pooling === null) throw options.noPooling();
+    return {
+      dimensions,
+      provider: session.report.provider,
+      precision: options.precision,
+      async run(batch) {
+        const result = await run(batch, output);
+        const values = asFloat32(result);
+        const vectors = pooled ? values : poolTokens(values, batch.mask, [batch.b, batch.t, dimensions], pooling!);
+        if (options.normalise) normaliseRows(vectors, dimensions);
+        return vectors;
+      },
+      dispose: () => session.dispose(),
+    };
+  } catch (error) {
+    await session.dispose();
+    throw error;
+  }
+}
+
+function planInputs(session: GraphSession, name: string): Plan {
+  const integer = (info: ValueInfo) => info.dtype === "int64" || info.dtype === "int32";
+  const shaped = (info: ValueInfo) => integer(info) && (info.unknownRank === true || info.shape.length === 2);
+  const inputs = session.inputs;
+  const ids =
+    inputs.find((info) => shaped(info) && /(^|[._/])(input_?ids?|tokens?|ids)($|[:._/])/i.test(info.name)) ??
+    (inputs.length === 1 && shaped(inputs[0]) ? inputs[0] : undefined);
+  if (ids === undefined)
+    throw notAnEncoder(
+      session,
+      name,
+      'none of its inputs takes token ids (int64 [batch, tokens], usually "input_ids")',
+    );
+  const rest = inputs.filter((info) => info !== ids);
+  const mask = rest.find((info) => shaped(info) && /mask/i.test(info.name));
+  const zeros = rest.filter((info) => info !== mask && shaped(info) && /type|segment/i.test(info.name));
+  const positions = rest.filter((info) => info !== mask && shaped(info) && /position/i.test(info.name));
+  const unknown = rest.find((info) => info !== mask && !zeros.includes(info) && !positions.includes(info));
+  if (unknown !== undefined)
+    throw notAnEncoder(
+      session,
+      name,
+      `it also wants the input ${describe(unknown)}, which a text encoder does not have`,
+    );
+  const fixed = [ids, ...(mask ? [mask] : [])].find((info) => info.shape.some((dim) => typeof dim === "number"));
+  if (fixed !== undefined)
+    throw notAnEncoder(
+      session,
+      name,
+      `it was exported for one fixed size (${describe(fixed)}), texts differ in length`,
+    );
+  const rank = (info: ValueInfo) => (info.unknownRank ? 0 : info.shape.length);
+  const real = session.outputs.filter(
+    (info) => (info.dtype === "float32" || info.dtype === "float16") && [0, 2, 3].includes(rank(info)),
+  );
+  const score = (info: ValueInfo) =>
+    /sentence_?embeddings?/i.test(info.name)
+      ? 0
+      : /last_hidden_state|token_embeddings/i.test(info.name)
+        ? 1
+        : /pool/i.test(info.name)
+          ? 4
+          : rank(info) === 3
+            ? 2
+            : 3;
+  const outputs = [...real].sort((a, b) => score(a) - score(b));
+  if (outputs.length === 0)
+    throw notAnEncoder(
+      session,
+      name,
+      "none of its outputs is a vector a text [batch, d] or a token [batch, tokens, d]",
+    );
+  return { ids, mask, zeros, positions, outputs };
+}
+
+async function probe(
+  plan: Plan,
+  options: SessionEngineOptions,
+  run: (batch: TokenBatch, output: ValueInfo) => Promise<Tensor>,
+): Promise<{ output: ValueInfo; dims: readonly number[]; pooled: boolean }> {
+  // Two equal rows of t ≠ 2 tokens: the shape of the answer then says which axis is which.
+  const t = Math.max(3, options.probe.length);
+  const row = Array.from({ length: t }, (_, i) => BigInt(options.probe[Math.min(i, options.probe.length - 1)] ?? 0));
+  const batch = { ids: BigInt64Array.from([...row, ...row]), mask: new BigInt64Array(2 * t).fill(1n), b: 2, t };
+  const seen: string[] = [];
+  for (const output of plan.outputs) {
+    let result: Tensor;
+    try {
+      result = await run(batch, output);
+    } catch (error) {
+      throw new ParallaxError(
+        "encoder.not-an-encoder",
+        `${options.name} was given two texts of ${t} tokens and failed: ${(error as Error).message} Nothing was loaded.`,
+        {
+          hint: "Check that the file is the ONNX export of a text encoder.",
+          details: { file: options.name },
+          cause: error,
+        },
+      );
+    }
+    const { dims } = result;
+    seen.push(`${output.name} [${dims.join(", ")}]`);
+    const pooled = dims.length === 2 && dims[0] === 2;
+    if (!pooled && !(dims.length === 3 && dims[0] === 2 && dims[1] === t)) continue;
+    if (asFloat32(result).some((value) => !Number.isFinite(value)))
+      throw new ParallaxError(
+        "encoder.not-finite",
+        `${options.name} gives numbers that are not finite for a text of ${t} tokens. Its weights are damaged; nothing was loaded.`,
+        {
+          hint: "Download or export the model again.",
+          details: { file: options.name, output: output.name },
+        },
+      );
+    return { output, dims, pooled };
+  }
+  throw new ParallaxError(
+    "encoder.not-an-encoder",
+    `${options.name} was given two texts of ${t} tokens and answered ${seen.join(", ")}. An encoder answers [2, d] or [2, ${t}, d]; nothing was loaded.`,
+    {
+      hint: "Check that the file is the ONNX export of a text encoder.",
+      details: { file: options.name, outputs: seen },
+    },
+  );
+}
+
+function feeds(plan: Plan, { ids, mask, b, t }: TokenBatch): Record<string, Tensor> {
+  const as = (info: ValueInfo, data: BigInt64Array): Tensor =>
+    info.dtype === "int64" ? tensor("int64", [b, t], data) : tensor("int32", [b, t], Int32Array.from(data, Number));
+  const given: Record<string, Tensor> = { [plan.ids.name]: as(plan.ids, ids) };
+  if (plan.mask) given[plan.mask.name] = as(plan.mask, mask);
+  for (const info of plan.zeros) given[info.name] = as(info, new BigInt64Array(b * t));
+  for (const info of plan.positions)
+    given[info.name] = as(
+      info,
+      BigInt64Array.from({ length: b * t }, (_, i) => BigInt(i % t)),
+    );
+  return given;
+}
+
+function asFloat32({ dtype, data }: Tensor): Float32Array {
+  return dtype === "float16" ? halfToFloat(data as Uint16Array) : (data as Float32Array);
+}
+
+function describe(info: ValueInfo): string {
+  return `"${info.name}" (${info.dtype}${info.unknownRank ? "" : ` [${info.shape.join(", ")}]`})`;
+}
+
+function notAnEncoder(session: GraphSession, name: string, why: string): ParallaxError {
+  const list = (infos: readonly ValueInfo[]) => infos.slice(0, 6).map(describe).join(", ") || "none";
+  return new ParallaxError(
+    "encoder.not-an-encoder",
+    `${name} is an ONNX model, but no text encoder: ${why}. Inputs: ${list(session.inputs)}; outputs: ${list(session.outputs)}. Nothing was loaded.`,
+    {
+      hint: "Export the encoder with inputs input_ids and attention_mask, batch and length dynamic.",
+      details: {
+        file: name,
+        inputs: session.inputs.map((info) => info.name),
+        outputs: session.outputs.map((info) => info.name),
+      },
+    },
+  );
+}
+
+/**
+ * An engine without a graph: the mean of the tokens' rows in a table, special tokens left out.
+ *
+ * @param table   float32 [v, d]
+ * @param special ids that do not count; a text of nothing else becomes the zero vector
+ */
+export function staticEngine(
+  table: Tensor<"float32">,
+  options: { special: ReadonlySet<number>; normalise: boolean; precision: string },
+): Engine {
+  const [rows, d] = table.dims;
+  return {
+    dimensions: d,
+    provider: "cpu",
+    precision: options.precision,
+    async run({ ids, mask, b, t }) {
+      const out = new Float32Array(b * d);
+      for (let i = 0; i < b; i++) {
+        let count = 0;
+        for (let j = i * t; j < (i + 1) * t; j++) {
+          const id = Number(ids[j]);
+          if (mask[j] === 0n || options.special.has(id) || id >= rows) continue;
+          count++;
+          for (let k = 0; k < d; k++) out[i * d + k] += table.data[id * d + k];
+        }
+        if (count > 1) for (let k = i * d; k < (i + 1) * d; k++) out[k] /= count;
+      }
+      if (options.normalise) normaliseRows(out, d);
+      return out;
+    },
+    dispose: async () => undefined,
+  };
+}

@@ -1,0 +1,188 @@
+/** From a name or a folder to an encoder that runs. */
+import { statSync } from "node:fs";
+import { type Compute, defaultCompute, type GraphSession, type SessionOptions } from "../graph/compute.ts";
+import type { Graph } from "../graph/ir.ts";
+import { encodeModel } from "../graph/onnx-write.ts";
+import { tensor } from "../graph/tensor.ts";
+import { type BertConfig, bertWeightShapes, buildEncoderGraph } from "../model/bert.ts";
+import type { Weights } from "../model/weights.ts";
+import { ParallaxError } from "../protocol/errors.ts";
+import type { EncoderIdentity } from "../protocol/results.ts";
+import { loadTokenizer, type Tokenizer } from "../tokenize/tokenizer.ts";
+import { bertWeights } from "./bert-weights.ts";
+import { defaultSpec, isDefaultReference } from "./default-encoder.ts";
+import { Encoder } from "./encoder.ts";
+import { type EncoderSpec, noPooling, readModelFolder, type SpecOptions } from "./encoder-spec.ts";
+import { type Engine, sessionEngine, staticEngine } from "./engine.ts";
+import { fileSha256 } from "./file-digest.ts";
+import { cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
+import { quantiseWeights } from "./quantise-weights.ts";
+import { openSafetensors } from "./safetensors.ts";
+
+export interface OpenOptions extends SpecOptions, SessionOptions {
+  /** Where its graph runs. Default: the process's compute thread. */
+  compute?: Compute;
+  signal?: AbortSignal | undefined;
+}
+
+/** Work that one batch should be at most, in multiplications: about half a second on two cores. */
+const BATCH_WORK = 3e10;
+
+/**
+ * Read what an encoder is, without its weights.
+ *
+ * @param reference "default", "default-static", "default-int8", or a model folder
+ * @throws {ParallaxError} see readModelFolder and defaultSpec
+ */
+export async function readSpec(
+  reference: string,
+  options: SpecOptions & { signal?: AbortSignal | undefined } = {},
+): Promise<EncoderSpec> {
+  if (!isDefaultReference(reference)) return readModelFolder(reference, options);
+  const spec = await defaultSpec(reference, { signal: options.signal });
+  const { pooling, normalise, maxTokens, prompts, name } = options;
+  return {
+    ...spec,
+    ...(pooling === undefined ? {} : { pooling }),
+    ...(normalise === undefined ? {} : { normalise }),
+    ...(maxTokens === undefined ? {} : { maxTokens: Math.min(maxTokens, spec.bert?.maxPositions ?? maxTokens) }),
+    ...(name === undefined ? {} : { name }),
+    prompts: { ...spec.prompts, ...prompts },
+  };
+}
+
+/**
+ * Open an encoder: weights checked, graph built (or found in the cache) and loaded.
+ *
+ * @throws {ParallaxError} encoder.* (folder, weights, shapes, numbers, ONNX file), tokenizer.*, safetensors.*, session.*
+ * Cost: the default encoder 0.3 s, the first time 2 s. Dispose it to free its memory.
+ */
+export async function openEncoder(reference: string, options: OpenOptions = {}): Promise<Encoder> {
+  return openSpec(await readSpec(reference, options), options);
+}
+
+/** The same for a spec that is already known. */
+export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Promise<Encoder> {
+  const tokenizer = loadTokenizer(spec.tokenizer, { lowerCase: spec.lowerCase });
+  const weightsSha256 = await fileSha256(spec.weights.file, { signal: options.signal });
+  const engine =
+    spec.architecture === "static"
+      ? openStatic(spec, tokenizer)
+      : await openGraph(spec, tokenizer, weightsSha256, options);
+  const identity: EncoderIdentity = {
+    reference: spec.reference,
+    name: spec.name,
+    architecture: spec.architecture,
+    dimensions: engine.dimensions,
+    maxTokens: spec.maxTokens,
+    pooling: spec.architecture === "static" ? "static" : (spec.pooling ?? "model"),
+    normalised: spec.normalise,
+    weightsSha256,
+    provider: engine.provider,
+    precision: engine.precision,
+  };
+  return new Encoder({ spec, identity, tokenizer, engine, batchTokens: batchTokens(spec) });
+}
+
+/** Padded tokens a batch: as many as keep the graph busy, few enough that a stop is noticed within a second. */
+function batchTokens(spec: EncoderSpec): number {
+  const weights = spec.bert
+    ? spec.bert.layers * (4 * spec.bert.hiddenSize ** 2 + 2 * spec.bert.hiddenSize * spec.bert.ffnSize)
+    : statSync(spec.weights.file).size / 4;
+  return Math.round(Math.min(4096, Math.max(128, BATCH_WORK / Math.max(1, weights))));
+}
+
+function openStatic(spec: EncoderSpec, tokenizer: Tokenizer): Engine {
+  const table = bertWeights(openSafetensors(spec.weights.file), spec.bert!).get("embeddings.word_embeddings.weight");
+  const special = new Set([...tokenizer.prefix, ...tokenizer.suffix]);
+  return staticEngine(table, { special, normalise: spec.normalise, precision: "float32" });
+}
+
+async function openGraph(
+  spec: EncoderSpec,
+  tokenizer: Tokenizer,
+  weightsSha256: string,
+  options: OpenOptions,
+): Promise<Engine> {
+  const isInt8 = spec.reference === "default-int8";
+  const session =
+    spec.architecture === "onnx" ? await openOnnx(spec, options) : await openBert(spec, weightsSha256, isInt8, options);
+  return sessionEngine(session, {
+    name: spec.weights.file,
+    // Our own graph pools and normalises inside; a foreign one may do neither.
+    pooling: spec.pooling,
+    normalise: spec.normalise && spec.architecture === "onnx",
+    precision: isInt8 ? "int8" : "float32",
+    probe: tokenizer.encode("a", spec.maxTokens).ids,
+    noPooling: () => noPooling(spec.folder),
+  });
+}
+
+async function openOnnx(spec: EncoderSpec, options: OpenOptions): Promise<GraphSession> {
+  try {
+    return await compute(options).createSession({ path: spec.weights.file }, sessionOptions(options));
+  } catch (error) {
+    if (!(error instanceof ParallaxError) || error.code !== "session.create-failed") throw error;
+    throw new ParallaxError(
+      "encoder.not-an-encoder",
+      `${spec.weights.file} (${statSync(spec.weights.file).size} bytes) could not be loaded as an ONNX model: ${error.message} Nothing was loaded.`,
+      { hint: "Export or download the file again.", details: { file: spec.weights.file }, cause: error },
+    );
+  }
+}
+
+async function openBert(
+  spec: EncoderSpec,
+  weightsSha256: string,
+  isInt8: boolean,
+  options: OpenOptions,
+): Promise<GraphSession> {
+  const config = spec.bert!;
+  const choices = { pooling: spec.pooling!, normalise: spec.normalise };
+  const build = (): Graph => {
+    const weights = bertWeights(openSafetensors(spec.weights.file), config);
+    const graph = buildEncoderGraph(config, weights, { ...choices, weightsAs: "initializers" });
+    return isInt8 ? quantiseWeights(graph) : graph;
+  };
+  // The builder's own output is part of the name, so a changed builder never meets an old graph.
+  const structure = encodeModel(buildEncoderGraph(config, shapesOnly(config), { ...choices, weightsAs: "inputs" }));
+  const key = graphKey(weightsSha256, structure, isInt8 ? "int8-rows-1" : "float32");
+  let file: string;
+  try {
+    file = (await cachedGraph(key, build)).path;
+  } catch (error) {
+    // A full disk must not keep anyone from encoding.
+    if (!(error instanceof ParallaxError) || error.code !== "file.write-failed") throw error;
+    return compute(options).createSession({ graph: build() }, sessionOptions(options));
+  }
+  try {
+    return await compute(options).createSession({ path: file }, sessionOptions(options));
+  } catch (error) {
+    if (!(error instanceof ParallaxError) || error.code !== "session.create-failed") throw error;
+    forgetGraph(key);
+    return compute(options).createSession({ path: (await cachedGraph(key, build)).path }, sessionOptions(options));
+  }
+}
+
+/** Weights that have shapes and no numbers: enough to build a graph whose weights are inputs. */
+function shapesOnly(config: BertConfig): Weights {
+  const shapes = bertWeightShapes(config);
+  const one = new Float32Array(0);
+  return {
+    names: () => [...shapes.keys()],
+    has: (name) => shapes.has(name),
+    get: (name) => ({ ...tensor("float32", [0], one), dims: shapes.get(name)! }),
+  };
+}
+
+function compute(options: OpenOptions): Compute {
+  return options.compute ?? defaultCompute();
+}
+
+function sessionOptions({ provider, threads, memoryArena }: OpenOptions): SessionOptions {
+  return {
+    ...(provider === undefined ? {} : { provider }),
+    ...(threads === undefined ? {} : { threads }),
+    ...(memoryArena === undefined ? {} : { memoryArena }),
+  };
+}
