@@ -157,6 +157,7 @@ async function readCsv(file: string, name: string, delimiter: string, limit: num
         if (columns === undefined) columns = new Columns(record, name);
         else columns.push(record, info.lines);
         full = columns.n >= limit;
+        if (full) resolve();
       } catch (error) {
         full = true;
         reject(error);
@@ -182,7 +183,7 @@ async function readCsv(file: string, name: string, delimiter: string, limit: num
     if (full) break;
   }
   if (!full) parser.end();
-  if (!full || columns === undefined) await finished;
+  await finished;
   if (columns === undefined) throw emptyError(name, "it has no header line");
   return (columns as Columns).table();
 }
