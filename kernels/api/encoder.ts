@@ -12,7 +12,8 @@ export { Encoder } from "../encode/encoder.ts";
 export type { EncoderSpec } from "../encode/encoder-spec.ts";
 
 /** What may be said about an encoder over its folder's own files. */
-export interface EncoderOptions extends Pick<OpenOptions, "pooling" | "normalise" | "maxTokens" | "prompts" | "name" | "provider" | "threads"> {
+export interface EncoderOptions
+  extends Pick<OpenOptions, "pooling" | "normalise" | "maxTokens" | "prompts" | "name" | "provider" | "threads"> {
   /** False loads a new one even when the same encoder is loaded already. Default true. */
   shared?: boolean;
 }
@@ -46,8 +47,11 @@ export async function loadEncoder(reference = "default", options: EncoderOptions
   const spec: EncoderSpec = { ...(await readSpec(name, { ...said, signal })), reference };
   const { mtimeMs, size } = statSync(spec.weights.file);
   const key = JSON.stringify([name, Object.entries(said).sort(), mtimeMs, size]);
-  const known = shared ? await usable(loaded.get(key)) : undefined;
-  if (known !== undefined) return known;
+  for (let known = loaded.get(key); shared && known !== undefined; known = loaded.get(key)) {
+    const encoder = await known;
+    if (!encoder.isDisposed) return encoder;
+    if (loaded.get(key) === known) loaded.delete(key);
+  }
   // Not the signal of this cell: another cell may wait for the same encoder.
   const opening = openSpec(spec, said);
   if (shared) {
@@ -65,7 +69,9 @@ export async function resolveEncoder(encoder: EncoderLike | undefined): Promise<
 /** Names of the encoders that are loaded now. */
 export async function loadedEncoders(): Promise<string[]> {
   const all = await Promise.allSettled(loaded.values());
-  return all.flatMap((result) => (result.status === "fulfilled" && !result.value.isDisposed ? [result.value.identity.name] : []));
+  return all.flatMap((result) =>
+    result.status === "fulfilled" && !result.value.isDisposed ? [result.value.identity.name] : [],
+  );
 }
 
 /** Free every encoder that `loadEncoder` keeps. */
@@ -73,9 +79,4 @@ export async function disposeEncoders(): Promise<void> {
   const all = [...loaded.values()];
   loaded.clear();
   for (const result of await Promise.allSettled(all)) if (result.status === "fulfilled") await result.value.dispose();
-}
-
-async function usable(opening: Promise<Encoder> | undefined): Promise<Encoder | undefined> {
-  const encoder = await opening;
-  return encoder?.isDisposed ? undefined : encoder;
 }

@@ -2,3 +2,8 @@
 export { DISPLAY, type Displayable, type MimeBundle } from "../protocol/display.ts";
 export { CancelledError, ParallaxError } from "../protocol/errors.ts";
 export { clearOutput, type DisplayHandle, display, html, markdown } from "./display.ts";
+export { map, type MapOptions, type PlainVectors, type TextMap } from "./map.ts";
+export { type Figure, plot } from "./plot.ts";
+export { encode, EmbeddingSet, type EncodeOptions } from "./encode.ts";
+export { Encoder, type EncoderLike, type EncoderOptions, type EncoderSpec, loadEncoder } from "./encoder.ts";
+export { type Match, similarity, SimilarityMatrix } from "./similarity.ts";
