@@ -349,6 +349,18 @@ export class GraphBuilder {
     return result;
   }
 
+  /** The same value with a shape that is known better than it could be inferred. */
+  assume(value: Value, shape: readonly Dim[]): Value {
+    const known = this.value(value.name);
+    invariant(
+      known.shape.length === shape.length,
+      `"${value.name}" has ${known.shape.length} axes, not ${shape.length}`,
+    );
+    const result: Value = { ...known, shape: [...shape] };
+    this.#values.set(value.name, result);
+    return result;
+  }
+
   /** @throws {ParallaxError} graph.unknown-value */
   value(name: string): Value {
     const value = this.#values.get(name);
