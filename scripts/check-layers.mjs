@@ -24,6 +24,7 @@ const KERNEL_ORDER = [
   ["prompts", "map", "train"],
   ["api"],
   ["runtime"],
+  ["cli"],
   ["entries"],
 ];
 
@@ -39,7 +40,7 @@ const RESERVED = {
 /** Files that may use Node's modules although their layer is pure. */
 const NODE_ALLOWED = [
   /^kernels\/graph\/(session|compute|compute\.worker|model-file|package-root)\.ts$/,
-  /^kernels\/(tokenize|encode|data|figure|map|train|api|runtime)\//,
+  /^kernels\/(tokenize|encode|data|figure|map|train|api|runtime|cli)\//,
   /^kernels\/[a-z]+\.entry\.ts$/,
   /^main\/(host|server|cli|electron)\//,
   /^notebooks\/export\//,

@@ -3,12 +3,12 @@ import { EmbeddingSet } from "../encode/embedding-set.ts";
 import { figureBundle } from "../figure/bundle.ts";
 import { defaultCompute } from "../graph/compute.ts";
 import { mapHtml } from "../map/html.ts";
-import { layoutMap, type MapOptions as LayoutOptions } from "../map/map.ts";
+import { type MapOptions as LayoutOptions, layoutMap } from "../map/map.ts";
 import { describeMap, mapFigure, toMapView } from "../map/view.ts";
 import { DISPLAY, type Displayable, MIME, type MimeBundle } from "../protocol/display.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { EncoderIdentity, MapLayout } from "../protocol/results.ts";
-import { currentContext } from "./context.ts";
+import { withJob } from "./context.ts";
 
 /** Vectors without an encoder, e.g. read from a .npy file. */
 export interface PlainVectors {
@@ -47,25 +47,23 @@ export async function map(
   vectors: EmbeddingSet | PlainVectors | readonly (EmbeddingSet | PlainVectors)[],
   options: MapOptions = {},
 ): Promise<TextMap> {
-  const sets = Array.isArray(vectors) ? (vectors as readonly (EmbeddingSet | PlainVectors)[]) : [vectors as EmbeddingSet | PlainVectors];
+  const sets = Array.isArray(vectors)
+    ? (vectors as readonly (EmbeddingSet | PlainVectors)[])
+    : [vectors as EmbeddingSet | PlainVectors];
   const { labels, labelName, ...layoutOptions } = options;
   const joined = join(sets);
-  const context = currentContext();
-  const jobId = `map-${Math.random().toString(36).slice(2)}`;
-  try {
-    const layout = await layoutMap(
+  const layout = await withJob(undefined, (work) =>
+    layoutMap(
       {
         ...joined,
         labels: labelsFor(sets, joined.n, labels),
         labelName: labelName ?? (sets.length > 1 && labels?.length !== joined.n ? "set" : undefined),
       },
-      { ...layoutOptions, signal: context.signal, onProgress: (progress) => context.progress(jobId, progress) },
+      { ...layoutOptions, ...work },
       defaultCompute(),
-    );
-    return showable(layout);
-  } finally {
-    context.progress(jobId, { finished: true });
-  }
+    ),
+  );
+  return showable(layout);
 }
 
 function showable(layout: MapLayout): TextMap {
@@ -73,7 +71,11 @@ function showable(layout: MapLayout): TextMap {
     ...layout,
     toHtml: (title = mapFigure(layout).title) => mapHtml(toMapView(layout), title),
     async [DISPLAY](): Promise<MimeBundle> {
-      return { [MIME.map]: toMapView(layout), ...(await figureBundle(mapFigure(layout))), [MIME.plain]: describeMap(layout) };
+      return {
+        [MIME.map]: toMapView(layout),
+        ...(await figureBundle(mapFigure(layout))),
+        [MIME.plain]: describeMap(layout),
+      };
     },
   };
 }
@@ -86,13 +88,23 @@ function join(sets: readonly (EmbeddingSet | PlainVectors)[]): {
   encoder?: EncoderIdentity;
 } {
   const first = sets[0];
-  if (first === undefined) throw new ParallaxError("map.too-few-rows", "map: an empty list of vectors was given.", { hint: "Give an EmbeddingSet." });
+  if (first === undefined)
+    throw new ParallaxError("map.too-few-rows", "map: an empty list of vectors was given.", {
+      hint: "Give an EmbeddingSet.",
+    });
   for (const set of sets) {
     if (!(set.data instanceof Float32Array) || set.data.length !== set.n * set.dimensions)
-      throw new ParallaxError("map.bad-vectors", `map: vectors must be a Float32Array of n × dimensions numbers, found ${set.n} × ${set.dimensions} and ${set.data?.length ?? "no"} numbers.`, {
-        hint: "Give what encode() returned.",
-      });
-    if (set.dimensions !== first.dimensions || (encoderOf(set)?.weightsSha256 ?? "") !== (encoderOf(first)?.weightsSha256 ?? ""))
+      throw new ParallaxError(
+        "map.bad-vectors",
+        `map: vectors must be a Float32Array of n × dimensions numbers, found ${set.n} × ${set.dimensions} and ${set.data?.length ?? "no"} numbers.`,
+        {
+          hint: "Give what encode() returned.",
+        },
+      );
+    if (
+      set.dimensions !== first.dimensions ||
+      (encoderOf(set)?.weightsSha256 ?? "") !== (encoderOf(first)?.weightsSha256 ?? "")
+    )
       throw new ParallaxError(
         "map.different-encoders",
         `map: sets of ${first.dimensions} and ${set.dimensions} dimensions (${encoderOf(first)?.name ?? "unknown"}, ${encoderOf(set)?.name ?? "unknown"}) do not lie in one space.`,
@@ -125,8 +137,13 @@ function labelsFor(
   n: number,
   labels: readonly (string | number | boolean)[] | undefined,
 ): string[] | undefined {
-  if (labels === undefined) return sets.length > 1 ? sets.flatMap((set, i) => Array.from({ length: set.n }, () => `set ${i + 1}`)) : undefined;
+  if (labels === undefined)
+    return sets.length > 1 ? sets.flatMap((set, i) => Array.from({ length: set.n }, () => `set ${i + 1}`)) : undefined;
   if (labels.length === n) return labels.map(String);
-  if (sets.length > 1 && labels.length === sets.length) return sets.flatMap((set, i) => Array.from({ length: set.n }, () => String(labels[i])));
-  throw new ParallaxError("map.bad-option", `map: ${n} vectors${sets.length > 1 ? ` in ${sets.length} sets` : ""} need ${n} labels${sets.length > 1 ? ` or ${sets.length}` : ""}, found ${labels.length}.`);
+  if (sets.length > 1 && labels.length === sets.length)
+    return sets.flatMap((set, i) => Array.from({ length: set.n }, () => String(labels[i])));
+  throw new ParallaxError(
+    "map.bad-option",
+    `map: ${n} vectors${sets.length > 1 ? ` in ${sets.length} sets` : ""} need ${n} labels${sets.length > 1 ? ` or ${sets.length}` : ""}, found ${labels.length}.`,
+  );
 }

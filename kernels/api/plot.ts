@@ -3,7 +3,17 @@ import { figureBundle } from "../figure/bundle.ts";
 import type { Figure } from "../figure/figure.ts";
 import { DISPLAY, type Displayable, type MimeBundle } from "../protocol/display.ts";
 
-export type { Axis, BarsMark, Figure, HeatMark, IntervalsMark, LineMark, Mark, PointsMark, RuleMark } from "../figure/figure.ts";
+export type {
+  Axis,
+  BarsMark,
+  Figure,
+  HeatMark,
+  IntervalsMark,
+  LineMark,
+  Mark,
+  PointsMark,
+  RuleMark,
+} from "../figure/figure.ts";
 
 /**
  * Shows a figure: lines, points, intervals, bars, rules, heat.

@@ -37,7 +37,9 @@ export async function runDoctor(options: OutputOptions): Promise<number> {
   else {
     const width = Math.max(...checks.map((check) => check.name.length));
     for (const check of checks) {
-      const mark = { ok: color.green("✓ ok     "), optional: color.dim("○ missing"), problem: color.red("✕ problem") }[check.state];
+      const mark = { ok: color.green("✓ ok     "), optional: color.dim("○ missing"), problem: color.red("✕ problem") }[
+        check.state
+      ];
       process.stdout.write(`${mark}  ${check.name.padEnd(width)}  ${check.found}\n`);
       if (check.fix) process.stdout.write(`${" ".repeat(width + 13)}${color.dim(`→ ${check.fix}`)}\n`);
     }

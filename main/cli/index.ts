@@ -11,7 +11,8 @@ import { formatError } from "./print.ts";
 import { runNotebook } from "./run-notebook.ts";
 import { runServe } from "./serve.ts";
 
-const version = (JSON.parse(readFileSync(path.join(packageRoot(), "package.json"), "utf8")) as { version: string }).version;
+const version = (JSON.parse(readFileSync(path.join(packageRoot(), "package.json"), "utf8")) as { version: string })
+  .version;
 
 interface JsonOption {
   json?: true;
@@ -20,7 +21,11 @@ interface JsonOption {
 const number = (name: string, least: number) => (text: string) => {
   const value = Number(text);
   if (!Number.isInteger(value) || value < least)
-    throw new CommanderError(EXIT.usage, "parallax.number", `error: ${name} must be a whole number from ${least}, found "${text}".`);
+    throw new CommanderError(
+      EXIT.usage,
+      "parallax.number",
+      `error: ${name} must be a whole number from ${least}, found "${text}".`,
+    );
   return value;
 };
 const absolute = (text: string): string => path.resolve(text);
@@ -42,9 +47,12 @@ const encoderOption = () =>
     .argParser(encoderReference)
     .default("default");
 const jsonOption = () => new Option("--json", "print one JSON document instead of a table");
-const seedOption = () => new Option("--seed <n>", "seed of every random choice").argParser(number("--seed", 0)).default(0);
+const seedOption = () =>
+  new Option("--seed <n>", "seed of every random choice").argParser(number("--seed", 0)).default(0);
 const resamplesOption = () =>
-  new Option("--resamples <n>", "bootstrap resamples for the interval").argParser(number("--resamples", 100)).default(10_000);
+  new Option("--resamples <n>", "bootstrap resamples for the interval")
+    .argParser(number("--resamples", 100))
+    .default(10_000);
 
 let exitCode: number = EXIT.done;
 const finish = (code: Promise<number>): Promise<void> =>
@@ -108,7 +116,16 @@ program
   .addOption(resamplesOption())
   .addOption(jsonOption())
   .action(
-    (o: { encoder: string; task: string; prompt?: string; documentPrompt?: string; seed: number; resamples: number } & JsonOption) =>
+    (
+      o: {
+        encoder: string;
+        task: string;
+        prompt?: string;
+        documentPrompt?: string;
+        seed: number;
+        resamples: number;
+      } & JsonOption,
+    ) =>
       finish(
         runCompute(
           {
@@ -130,14 +147,25 @@ program
   .description("compare instruction prompts on a task: best, worst, gap, confidence, texts that moved")
   .addOption(encoderOption())
   .requiredOption("-t, --task <path>", "task file (.json), sentence pairs (.tsv) or BEIR folder", absolute)
-  .requiredOption("--prompts <file>", 'prompts: {"name": "template with {text}"} as JSON, or one template a line', absolute)
+  .requiredOption(
+    "--prompts <file>",
+    'prompts: {"name": "template with {text}"} as JSON, or one template a line',
+    absolute,
+  )
   .addOption(seedOption())
   .addOption(resamplesOption())
   .addOption(jsonOption())
   .action((o: { encoder: string; task: string; prompts: string; seed: number; resamples: number } & JsonOption) =>
     finish(
       runCompute(
-        { command: "compare", encoder: o.encoder, task: o.task, prompts: o.prompts, seed: o.seed, resamples: o.resamples },
+        {
+          command: "compare",
+          encoder: o.encoder,
+          task: o.task,
+          prompts: o.prompts,
+          seed: o.seed,
+          resamples: o.resamples,
+        },
         o,
       ),
     ),
@@ -155,7 +183,17 @@ program
   .addOption(seedOption())
   .addOption(jsonOption())
   .action(
-    (o: { encoder: string; in: string; column?: string; labels?: string; out: string; neighbours: number; seed: number } & JsonOption) =>
+    (
+      o: {
+        encoder: string;
+        in: string;
+        column?: string;
+        labels?: string;
+        out: string;
+        neighbours: number;
+        seed: number;
+      } & JsonOption,
+    ) =>
       finish(
         runCompute(
           {
@@ -183,7 +221,12 @@ program
     if ((o.config === undefined) === (o.resume === undefined))
       throw new CommanderError(EXIT.usage, "parallax.train", "error: name either --config FILE or --resume FOLDER.");
     return finish(
-      runCompute(o.config !== undefined ? { command: "train", config: o.config } : { command: "resume", folder: o.resume as string }, o),
+      runCompute(
+        o.config !== undefined
+          ? { command: "train", config: o.config }
+          : { command: "resume", folder: o.resume as string },
+        o,
+      ),
     );
   });
 

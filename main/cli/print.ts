@@ -24,7 +24,8 @@ export function formatDuration(milliseconds: number): string {
 export function formatProgress(p: Progress): string {
   const share = p.total > 0 ? ` ${Math.floor((100 * p.done) / p.total)} %` : "";
   const count = p.total > 0 ? `${group(p.done)} of ${group(p.total)}` : group(p.done);
-  const rate = p.rate === undefined ? "" : ` · ${p.rate >= 10 ? group(Math.round(p.rate)) : p.rate.toFixed(1)} ${p.unit}/s`;
+  const rate =
+    p.rate === undefined ? "" : ` · ${p.rate >= 10 ? group(Math.round(p.rate)) : p.rate.toFixed(1)} ${p.unit}/s`;
   const left = p.etaMs === undefined ? "" : ` · ${formatDuration(p.etaMs)} left`;
   const note = p.note === undefined ? "" : ` · ${p.note}`;
   return `${p.stage}${share} · ${count} ${p.unit}${rate}${left}${note}`;

@@ -24,11 +24,22 @@ function playwrightChromium(): string | null {
   const home = os.homedir();
   const folder =
     process.env.PLAYWRIGHT_BROWSERS_PATH ??
-    { darwin: path.join(home, "Library/Caches/ms-playwright"), win32: path.join(home, "AppData/Local/ms-playwright") }[process.platform as string] ??
+    { darwin: path.join(home, "Library/Caches/ms-playwright"), win32: path.join(home, "AppData/Local/ms-playwright") }[
+      process.platform as string
+    ] ??
     path.join(home, ".cache/ms-playwright");
   if (!existsSync(folder)) return null;
-  const inside = ["chrome-linux64/chrome", "chrome-linux/chrome", "chrome-win64/chrome.exe", "chrome-win/chrome.exe", "chrome-mac-arm64/Google Chrome for Testing.app/Contents/MacOS/Google Chrome for Testing"];
-  for (const build of readdirSync(folder).filter((name) => /^chromium-\d+$/.test(name)).sort().reverse()) {
+  const inside = [
+    "chrome-linux64/chrome",
+    "chrome-linux/chrome",
+    "chrome-win64/chrome.exe",
+    "chrome-win/chrome.exe",
+    "chrome-mac-arm64/Google Chrome for Testing.app/Contents/MacOS/Google Chrome for Testing",
+  ];
+  for (const build of readdirSync(folder)
+    .filter((name) => /^chromium-\d+$/.test(name))
+    .sort()
+    .reverse()) {
     const found = inside.map((name) => path.join(folder, build, name)).find((file) => existsSync(file));
     if (found) return found;
   }

@@ -6,7 +6,8 @@ import { packageRoot } from "./package-root.ts";
 /** Absolute path of the executable, or null when it was never downloaded. */
 export function electronBinary(): string | null {
   const folder = path.join(packageRoot(), "node_modules/electron");
-  const name = { darwin: "Electron.app/Contents/MacOS/Electron", win32: "electron.exe" }[process.platform as string] ?? "electron";
+  const name =
+    { darwin: "Electron.app/Contents/MacOS/Electron", win32: "electron.exe" }[process.platform as string] ?? "electron";
   const override = process.env.ELECTRON_OVERRIDE_DIST_PATH;
   if (override) {
     const binary = path.join(override, name);
