@@ -12,6 +12,6 @@ export interface EmbeddingSetLike {
 
 export interface Embedder {
   readonly identity: EncoderIdentity;
-  /** @param options prompt: a template that holds {text}; absent for none. */
+  /** @param options prompt: a template that holds {text}; "{text}" for none. */
   encode(texts: readonly string[], options?: { prompt?: string } & WorkContext): Promise<EmbeddingSetLike>;
 }

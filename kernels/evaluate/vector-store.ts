@@ -4,7 +4,7 @@ import { CancelledError, ParallaxError } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
 import type { EncodeReport } from "../protocol/results.ts";
 import type { Embedder } from "./embedder.ts";
-import { NO_PROMPT, type Side } from "./prompt-sides.ts";
+import type { Side } from "./prompt-sides.ts";
 
 /** Texts of a task that are encoded together under one side's template. */
 export interface Part {
@@ -92,7 +92,8 @@ export class VectorStore {
     if (missing.length === 0) return emptyReport();
     const base = this.#encoded;
     const set = await this.#embedder.encode(missing, {
-      ...(template === NO_PROMPT ? {} : { prompt: template }),
+      // Said even when it is the text alone: left out, an encoder would put its own default prompt in.
+      prompt: template,
       signal: ctx.signal,
       onProgress: (progress) => {
         const done = base + Math.round((progress.total > 0 ? progress.done / progress.total : 0) * missing.length);

@@ -64,7 +64,7 @@ describe("evaluate", () => {
   test("gives a plain prompt to the queries of a retrieval task only", async () => {
     const embedder = new FakeEmbedder();
     const result = await evaluate(embedder, wordSearch(20), { prompts: "query: {text}", resamples: 100 });
-    expect(embedder.calls.map(({ prompt }) => prompt)).toEqual(["query: {text}", undefined]);
+    expect(embedder.calls.map(({ prompt }) => prompt)).toEqual(["query: {text}", "{text}"]);
     expect(result.prompts).toEqual({ query: "query: {text}", document: "" });
   });
 
