@@ -7,3 +7,5 @@ export { type Figure, plot } from "./plot.ts";
 export { encode, EmbeddingSet, type EncodeOptions } from "./encode.ts";
 export { Encoder, type EncoderLike, type EncoderOptions, type EncoderSpec, loadEncoder } from "./encoder.ts";
 export { type Match, similarity, SimilarityMatrix } from "./similarity.ts";
+export { createFineTune, type FineTuneOptions, type FineTuneResult, fineTune, type Pair, type PairColumns } from "./fine-tune.ts";
+export { listRuns, openRun, resumeRun, type Run, type RunScore, type RunTable, stopRun } from "./run.ts";

@@ -85,7 +85,7 @@ export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Pr
 }
 
 /** Padded tokens a batch: as many as keep the graph busy, few enough that a stop is noticed within a second. */
-function batchTokens(spec: EncoderSpec): number {
+export function batchTokens(spec: EncoderSpec): number {
   const weights = spec.bert
     ? spec.bert.layers * (4 * spec.bert.hiddenSize ** 2 + 2 * spec.bert.hiddenSize * spec.bert.ffnSize)
     : statSync(spec.weights.file).size / 4;

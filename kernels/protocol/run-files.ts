@@ -32,6 +32,13 @@ export const runConfigSchema = z.object({
     reference: z.string(),
     name: z.string(),
     weightsSha256: z.string(),
+    /** What was in force when the run was made, whether a file or the user said it. */
+    spec: z.object({
+      pooling: z.enum(["mean", "cls", "max"]),
+      normalise: z.boolean(),
+      maxTokens: z.number().int().positive(),
+      prompts: z.record(z.string(), z.string()),
+    }),
   }),
   data: z.object({
     /** Pairs file inside the run folder: one JSON object a line, {"anchor": string, "positive": string, "group"?: string}. */

@@ -25,7 +25,12 @@ const temporary = mkdtempSync(path.join(tmpdir(), "parallax-runs-"));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 const plan: RunPlan = {
-  encoder: { reference: "default", name: "all-MiniLM-L6-v2", weightsSha256: "00" },
+  encoder: {
+    reference: "default",
+    name: "all-MiniLM-L6-v2",
+    weightsSha256: "00",
+    spec: { pooling: "mean", normalise: true, maxTokens: 256, prompts: {} },
+  },
   loss: { name: "info-nce", temperature: 0.05, symmetric: false },
   batchSize: 2,
   steps: 10,

@@ -1,0 +1,115 @@
+/** `fineTune`: trains an encoder on pairs in a process of its own, shown while it happens. */
+import path from "node:path";
+import { readTable, Table } from "../data/table.ts";
+import { loadTask, type Task, type TaskFile } from "../data/task.ts";
+import { isDefaultReference } from "../encode/default-encoder.ts";
+import { Encoder } from "../encode/encoder.ts";
+import type { EncoderSpec } from "../encode/encoder-spec.ts";
+import { readSpec } from "../encode/open-encoder.ts";
+import { ParallaxError } from "../protocol/errors.ts";
+import { newRun } from "../train/new-run.ts";
+import { type Pair, type PairColumns, pairsFromArray, pairsFromTable } from "../train/pairs.ts";
+import type { RecipeOptions } from "../train/recipe.ts";
+import { startTrainer } from "../train/start.ts";
+import { currentContext } from "./context.ts";
+import { type FineTuneResult, followRun } from "./run.ts";
+
+export type { Pair, PairColumns } from "../train/pairs.ts";
+export type { FineTuneResult } from "./run.ts";
+
+export interface FineTuneOptions extends RecipeOptions {
+  /**
+   * What belongs together: { anchor, positive, group? } objects, [anchor, positive] arrays, a Table, or a file that
+   * readTable takes. Two pairs of one `group` never share a batch.
+   */
+  pairs: readonly (Pair | readonly [anchor: string, positive: string])[] | Table | string;
+  /** Columns (or fields) of the texts. Default anchor and positive, else sentence1 and sentence2. */
+  columns?: PairColumns | undefined;
+  /** What to train: loaded, or a reference for loadEncoder. Default "default". */
+  encoder?: Encoder | string | undefined;
+  /** Scored before, during and after: a task, or what loadTask takes. It must not share texts with the pairs. */
+  evaluation?: Task | TaskFile | string | undefined;
+  /** Exact place of the run folder. Default: a new folder in `runs`. */
+  folder?: string | undefined;
+  /** Where new run folders go. Default "runs" beside the notebook. */
+  runs?: string | undefined;
+}
+
+/**
+ * Fine-tune an encoder with InfoNCE over in-batch negatives: each anchor has to find its positive among the positives of
+ * the whole batch. An untrained encoder has the loss ln(batchSize).
+ *
+ * The run trains in a process of its own and is a folder: it goes on when the notebook closes, can be stopped (this cell's
+ * Stop keeps a checkpoint), killed and resumed (`resumeRun`) to the same numbers. What it will take is measured first.
+ *
+ * @returns folder, exportFolder, scores before and after, losses, `encoder()`.
+ * @throws {ParallaxError} train.* for options, pairs, memory; table.*, task.*, encoder.*; train.not-finite or
+ *   train.diverged when training failed; train.stopped (kind cancelled) when it was stopped.
+ *
+ * @example
+ * const tuned = await fineTune({ pairs: [{ anchor: "how do I pay", positive: "payment help" }, …], evaluation: task });
+ * const vectors = await encode(texts, { encoder: await tuned.encoder() });
+ */
+export async function fineTune(options: FineTuneOptions): Promise<FineTuneResult> {
+  const { folder } = await createFineTune(options);
+  await startTrainer(folder);
+  currentContext().runStarted(folder);
+  return followRun(folder);
+}
+
+/**
+ * The same without starting it: a run folder for `resumeRun`, or for a trainer elsewhere.
+ * @returns also sentences to read first: duplicates, memory.
+ */
+export async function createFineTune(options: FineTuneOptions): Promise<{ folder: string; notes: string[] }> {
+  const { pairs, columns, encoder, evaluation, folder, runs, ...recipe } = options;
+  const { workingFolder, signal } = currentContext();
+  const resolve = (file: string) => path.resolve(workingFolder, file);
+  const read = await readPairs(pairs, columns, resolve, signal);
+  const task =
+    evaluation === undefined
+      ? null
+      : await loadTask(typeof evaluation === "string" ? resolve(evaluation) : evaluation, {
+          base: workingFolder,
+          signal,
+        });
+  const made = await newRun({
+    ...read,
+    spec: await specOf(encoder, resolve),
+    evaluation: task,
+    recipe,
+    where: folder === undefined ? { runs: resolve(runs ?? "runs") } : { folder: resolve(folder) },
+  });
+  return {
+    folder: made.folder,
+    notes: [
+      ...made.report.warnings,
+      `${made.config.steps} steps of ${made.config.batchSize} pairs; about ${(made.memoryBytes / 1e9).toFixed(1)} GB for texts of ${made.config.maxTokens} tokens.`,
+    ],
+  };
+}
+
+async function readPairs(
+  pairs: FineTuneOptions["pairs"],
+  columns: PairColumns | undefined,
+  resolve: (file: string) => string,
+  signal: AbortSignal,
+): Promise<{ pairs: Pair[]; source: string }> {
+  if (typeof pairs === "string") {
+    const table = await readTable(resolve(pairs), { signal });
+    return { pairs: pairsFromTable(table, columns), source: path.basename(pairs) };
+  }
+  if (pairs instanceof Table) return { pairs: pairsFromTable(pairs, columns), source: pairs.name };
+  if (Array.isArray(pairs)) return { pairs: pairsFromArray(pairs, columns), source: "an array in the notebook" };
+  throw new ParallaxError(
+    "train.no-pairs",
+    `fineTune needs pairs; found ${pairs === null || pairs === undefined ? String(pairs) : typeof pairs}. Nothing was started.`,
+    { hint: "Give pairs: [{ anchor, positive }, …], a table, or a file." },
+  );
+}
+
+async function specOf(encoder: Encoder | string | undefined, resolve: (file: string) => string): Promise<EncoderSpec> {
+  if (encoder instanceof Encoder) return encoder.spec;
+  const reference = encoder ?? "default";
+  return readSpec(isDefaultReference(reference) ? reference : resolve(reference));
+}

@@ -1,0 +1,82 @@
+/** The README.md of an exported encoder: what it is, what it was made from, how, and what it scores. */
+import type { EncoderSpec } from "../encode/encoder-spec.ts";
+import type { RunConfig, RunMetric } from "../protocol/run-files.ts";
+import { chanceLoss, type EvalMetric, isEval, isStep, smoothed } from "./run-view.ts";
+
+/** @param metrics of the whole run; the last evaluation is the score of the exported files. */
+export function modelCard(
+  config: RunConfig,
+  spec: EncoderSpec,
+  dimensions: number,
+  metrics: readonly RunMetric[],
+): string {
+  const losses = metrics.filter(isStep).map(({ loss }) => loss);
+  const base = metrics.filter(isEval).find(({ step }) => step === 0);
+  const final = metrics.filter(isEval).findLast(({ step }) => step === config.steps);
+  const number = (value: number) => value.toLocaleString("en");
+  return `---
+tags:
+- sentence-transformers
+- sentence-similarity
+- feature-extraction
+pipeline_tag: sentence-similarity
+library_name: sentence-transformers
+---
+
+# ${config.name}
+
+A text encoder of ${dimensions} dimensions: ${config.encoder.name}, fine-tuned with Parallax ${config.parallaxVersion} on ${config.createdAt.slice(0, 10)}.
+
+| | |
+| --- | --- |
+| Base encoder | ${config.encoder.name} (weights sha256 \`${config.encoder.weightsSha256}\`) |
+| Pooling | ${spec.pooling ?? "mean"}${spec.normalise ? ", then length 1" : ""} |
+| Tokens a text | at most ${spec.maxTokens} (trained with at most ${config.maxTokens}) |
+| Similarity | ${spec.similarity} |
+
+## Data
+
+${number(config.data.n)} pairs (${config.data.source}), sha256 of the pairs file \`${config.data.sha256}\`.
+${config.prompts.anchor === "" && config.prompts.positive === "" ? "" : `\nPrompts: anchors \`${config.prompts.anchor || "{text}"}\`, positives \`${config.prompts.positive || "{text}"}\`.\n`}
+## Recipe
+
+InfoNCE with in-batch negatives${config.loss.symmetric ? ", both directions" : ""}, temperature ${config.loss.temperature}, batch ${config.batchSize}, ${number(config.steps)} steps; AdamW, learning rate ${config.learningRate} (${config.schedule === "linear" ? "linear decay" : "constant"}, warm-up over ${100 * config.warmupRatio} % of the steps), weight decay ${config.weightDecay} (not on biases and layer norms), gradients clipped at norm ${config.clipNorm}; word embeddings ${config.freezeWordEmbeddings ? "frozen" : "trained"}; seed ${config.seed}. Provider ${config.provider}, ${config.threads} thread${config.threads === 1 ? "" : "s"}.
+${
+  losses.length === 0
+    ? ""
+    : `\nTraining loss: ${losses[0]!.toFixed(4)} at step 1, ${smoothed(losses).at(-1)!.toFixed(4)} (smoothed) at the end; chance is ln ${config.batchSize} = ${chanceLoss(config.batchSize).toFixed(4)} nats.\n`
+}
+## Scores
+
+${base === undefined || final === undefined ? "No evaluation was made." : scores(base, final)}
+
+## Use
+
+\`\`\`ts
+import { encode, loadEncoder } from "parallax";
+const encoder = await loadEncoder("path/to/this/folder");
+const vectors = await encode(["a text", "another text"], { encoder });
+\`\`\`
+
+\`\`\`python
+from sentence_transformers import SentenceTransformer
+vectors = SentenceTransformer("path/to/this/folder").encode(["a text", "another text"])
+\`\`\`
+
+\`onnx/model.onnx\` takes \`input_ids\` and \`attention_mask\` (int64, texts × tokens) and gives \`sentence_embedding\`, pooled${spec.normalise ? " and of length 1" : ""}.
+`;
+}
+
+function scores(base: EvalMetric, final: EvalMetric): string {
+  const row = (name: string, { score, low, high }: EvalMetric) =>
+    `| ${name} | ${(100 * score).toFixed(2)} | ${(100 * low).toFixed(2)} to ${(100 * high).toFixed(2)} |`;
+  const difference = 100 * (final.score - base.score);
+  return `${final.task}: ${final.metric} ×100, n = ${final.n.toLocaleString("en")}, 95 % bootstrap interval, seed ${final.seed}.
+
+| Encoder | ${final.metric} | 95 % interval |
+| --- | --- | --- |
+${row("base", base)}
+${row("this one", final)}
+
+The score ${difference >= 0 ? "rose" : "fell"} by ${Math.abs(difference).toFixed(2)}.`;
+}

@@ -1,0 +1,61 @@
+/** From what a user asks for to a run folder that can be started: everything is checked before anything is made. */
+import type { Task } from "../data/task.ts";
+import { isDefaultReference } from "../encode/default-encoder.ts";
+import type { EncoderSpec } from "../encode/encoder-spec.ts";
+import { fileSha256 } from "../encode/file-digest.ts";
+import { readPrompt } from "../encode/prompt-template.ts";
+import type { RunConfig } from "../protocol/run-files.ts";
+import { trainable, trainingThreads } from "./engine.ts";
+import { checkMemory } from "./estimate.ts";
+import { inspectPairs, type Pair, type PairsReport } from "./pairs.ts";
+import { checkOptions, fillRecipe, type RecipeOptions } from "./recipe.ts";
+import { createRun } from "./run-folder.ts";
+import { taskFileText } from "./task-file.ts";
+
+export interface NewRun {
+  spec: EncoderSpec;
+  pairs: readonly Pair[];
+  /** Where the pairs came from, for people. */
+  source: string;
+  evaluation: Task | null;
+  recipe: RecipeOptions;
+  where: { runs: string } | { folder: string };
+}
+
+/**
+ * Make the run folder of a fine-tune.
+ *
+ * @returns also what is worth knowing about the pairs, and the memory that training will need (bytes, a calculation).
+ * @throws {ParallaxError} train.bad-option, train.bad-pair, train.too-few-pairs, train.too-few-groups, train.no-batch,
+ *   train.cannot-train, train.not-enough-memory, prompt.no-text-place, run.exists, file.write-failed. Nothing is left behind.
+ */
+export async function newRun(
+  asked: NewRun,
+): Promise<{ folder: string; config: RunConfig; report: PairsReport; memoryBytes: number }> {
+  const { spec, pairs, source, evaluation } = asked;
+  checkOptions(asked.recipe);
+  const { bert, pooling } = trainable(spec);
+  const report = inspectPairs(pairs, asked.recipe.batchSize ?? 32);
+  const { evaluateEvery, ...recipe } = fillRecipe(asked.recipe, pairs, spec.maxTokens);
+  const prompts = {
+    anchor: readPrompt(recipe.prompts.anchor, spec.prompts).template,
+    positive: readPrompt(recipe.prompts.positive, spec.prompts).template,
+  };
+  const memoryBytes = checkMemory(bert, { ...recipe, tokens: recipe.maxTokens });
+  const { folder, config } = createRun(asked.where, {
+    ...recipe,
+    prompts,
+    encoder: {
+      reference: isDefaultReference(spec.reference) ? spec.reference : spec.folder,
+      name: spec.name,
+      weightsSha256: await fileSha256(spec.weights.file),
+      spec: { pooling, normalise: spec.normalise, maxTokens: spec.maxTokens, prompts: spec.prompts },
+    },
+    pairs,
+    source,
+    evaluation: evaluation === null ? null : { task: taskFileText(evaluation), every: evaluateEvery },
+    provider: "cpu",
+    threads: asked.recipe.threads ?? trainingThreads(bert),
+  });
+  return { folder, config, report, memoryBytes };
+}

@@ -1,0 +1,35 @@
+/**
+ * The trainer process: `trainer.entry.mjs <run folder>`. The folder is all it needs and all it writes.
+ *
+ * Exit codes: 0 done or stopped, 1 failed (status.json says why), 75 the folder could not be taken.
+ */
+import { toErrorData } from "./protocol/errors.ts";
+import { runTraining } from "./train/loop.ts";
+
+const CANNOT_TAKE = 75;
+
+const folder = process.argv[2];
+if (folder === undefined) {
+  console.error("usage: trainer.entry.mjs <run folder>");
+  process.exit(2);
+}
+
+try {
+  const status = await runTraining(folder, (stop) => {
+    let asked = false;
+    const onSignal = () => {
+      stop(asked ? "now" : "after-step");
+      asked = true;
+    };
+    process.on("SIGTERM", onSignal);
+    process.on("SIGINT", onSignal);
+    // The terminal that started it may close; the run goes on.
+    process.on("SIGHUP", () => undefined);
+  });
+  process.exitCode = status.state === "failed" ? 1 : 0;
+} catch (error) {
+  const { code, message, hint, kind, stack } = toErrorData(error);
+  console.error(`${code}: ${message}${hint === undefined ? "" : ` ${hint}`}`);
+  if (kind === "bug") console.error((stack ?? []).join("\n"));
+  process.exitCode = CANNOT_TAKE;
+}
