@@ -4,8 +4,8 @@
  */
 import { z } from "zod";
 import type { MapView, RunView, TableView, ValuePreview } from "../../../kernels/protocol/display.ts";
+import { type CellError, cellErrorSchema } from "../../../kernels/protocol/kernel-messages.ts";
 import type { PromptReport, TaskResult } from "../../../kernels/protocol/results.ts";
-import { cellErrorSchema, type CellError } from "../../../kernels/protocol/kernel-messages.ts";
 import { runMetricSchema } from "../../../kernels/protocol/run-files.ts";
 
 const number = z
@@ -103,7 +103,9 @@ const runSchema = z.object({
   relative: text.optional(),
   name: text,
   chanceLoss: number,
-  base: z.object({ metric: text, score: number, low: number, high: number, n: z.number(), seed: z.number() }).optional(),
+  base: z
+    .object({ metric: text, score: number, low: number, high: number, n: z.number(), seed: z.number() })
+    .optional(),
   steps: count,
   /** A line that cannot be read is left out: the curve stays. */
   snapshot: z.array(z.unknown()).transform((lines) =>

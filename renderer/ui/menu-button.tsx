@@ -1,0 +1,42 @@
+/** A text button that opens a menu: "Copy or save ▾". */
+import { useRef, useState } from "react";
+import { Button } from "./button.tsx";
+import { Menu, type MenuItem } from "./menu.tsx";
+
+interface Props {
+  label: string;
+  items: () => MenuItem[];
+  tone?: "plain" | "quiet";
+  disabled?: boolean;
+}
+
+export function TextMenuButton({ label, items, tone = "quiet", disabled = false }: Props) {
+  const [anchor, setAnchor] = useState<DOMRect | null>(null);
+  const button = useRef<HTMLButtonElement>(null);
+  return (
+    <>
+      <Button
+        ref={button}
+        size="small"
+        tone={tone}
+        disabled={disabled}
+        aria-haspopup="menu"
+        aria-expanded={anchor !== null}
+        onClick={(event) => setAnchor(anchor ? null : event.currentTarget.getBoundingClientRect())}
+      >
+        {label} <span aria-hidden="true">▾</span>
+      </Button>
+      {anchor && (
+        <Menu
+          items={items()}
+          label={label}
+          anchor={anchor}
+          onClose={() => {
+            setAnchor(null);
+            button.current?.focus();
+          }}
+        />
+      )}
+    </>
+  );
+}
