@@ -2,6 +2,7 @@
 import { mkdirSync } from "node:fs";
 import path from "node:path";
 import envPaths from "env-paths";
+import { ParallaxError } from "../protocol/errors.ts";
 
 export interface AppFolders {
   /** Made again when deleted: built graphs, file digests. */
@@ -22,9 +23,22 @@ export function appFolders(): AppFolders {
   return { cache, config, data };
 }
 
-/** A folder inside one of the three, made when it is missing. */
+/**
+ * A folder inside one of the three, made when it is missing.
+ * @throws {ParallaxError} file.write-failed (environment)
+ */
 export function appFolder(kind: keyof AppFolders, ...parts: string[]): string {
   const folder = path.join(appFolders()[kind], ...parts);
-  mkdirSync(folder, { recursive: true });
+  try {
+    mkdirSync(folder, { recursive: true });
+  } catch (error) {
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown";
+    throw new ParallaxError("file.write-failed", `The folder ${folder} could not be made (${code}).`, {
+      kind: "environment",
+      hint: "Make it writable, or set PARALLAX_HOME to a folder that may be written to.",
+      details: { folder, systemCode: code },
+      cause: error,
+    });
+  }
   return folder;
 }

@@ -95,7 +95,11 @@ export async function defaultSpec(
 }
 
 /** What `parallax doctor` says about the embedded encoder. Never throws for a missing or damaged package. */
-export async function defaultEncoderState(): Promise<{ state: "ready" | "missing" | "damaged"; message: string; folder?: string }> {
+export async function defaultEncoderState(): Promise<{
+  state: "ready" | "missing" | "damaged";
+  message: string;
+  folder?: string;
+}> {
   try {
     const { folder, name } = await defaultSpec("default");
     return { state: "ready", message: `${name} in ${folder}, weights as published`, folder };

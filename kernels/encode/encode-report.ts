@@ -68,11 +68,15 @@ export class ReportBuilder {
       warnings.push(
         `${percent(report.unknownShare)} of the word pieces are unknown to this encoder's vocabulary, and all unknown pieces look the same to it. Scores on these texts mean little; use an encoder made for their language.`,
       );
-    for (const [script, share] of report.scripts) {
-      const coverage = this.#coverage?.get(script) ?? { letters: 0, words: 0, covered: false };
-      if (this.#coverage === undefined || coverage.covered || share <= WARN_SHARE) continue;
+    const foreign = this.#foreign(report.scripts);
+    const share = foreign.reduce((sum, script) => sum + script.share, 0);
+    if (share > WARN_SHARE) {
+      const list = foreign.map(
+        ({ name, share, letters, words }) =>
+          `${name} ${percent(share)} (${count(letters, "single letter")}, ${count(words, "longer piece")})`,
+      );
       warnings.push(
-        `${percent(share)} of the letters are ${script}, of which this encoder's vocabulary knows no words (${count(coverage.letters, "single letter")}, ${count(coverage.words, "longer piece")}). Its vectors for these texts carry little meaning; use an encoder made for their language.`,
+        `${percent(share)} of the letters are in scripts of which this encoder's vocabulary knows no words: ${list.join(", ")}. Its vectors for these texts carry little meaning; use an encoder made for their language.`,
       );
     }
     if (report.truncated.length > 0)
@@ -84,6 +88,15 @@ export class ReportBuilder {
         `${report.empty.length} of ${report.n} texts are empty or white space only (${rows(report.empty)}); their vectors say nothing.`,
       );
     return warnings;
+  }
+
+  /** The scripts of the texts that the vocabulary was not made for. */
+  #foreign(scripts: EncodeReport["scripts"]): { name: string; share: number; letters: number; words: number }[] {
+    if (this.#coverage === undefined) return [];
+    return scripts.flatMap(([name, share]) => {
+      const { letters, words, covered } = this.#coverage?.get(name) ?? { letters: 0, words: 0, covered: false };
+      return covered ? [] : [{ name, share, letters, words }];
+    });
   }
 }
 

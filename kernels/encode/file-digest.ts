@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
 import { CancelledError, ParallaxError } from "../protocol/errors.ts";
-import { appFolder } from "./app-folders.ts";
+import { appFolders } from "./app-folders.ts";
 import { writeFileAtomically } from "./atomic-file.ts";
 
 interface Remembered {
@@ -32,7 +32,8 @@ export async function fileSha256(
       details: { path: absolute },
     });
   const memory = path.join(
-    appFolder("cache", "digests"),
+    appFolders().cache,
+    "digests",
     `${createHash("sha256").update(absolute).digest("hex").slice(0, 32)}.json`,
   );
   if (options.fresh !== true) {
@@ -47,7 +48,12 @@ export async function fileSha256(
   }
   const sha256 = hash.digest("hex");
   const fact: Remembered = { path: absolute, sizeBytes: stat.size, mtimeMs: stat.mtimeMs, sha256 };
-  writeFileAtomically(memory, [JSON.stringify(fact)]);
+  try {
+    writeFileAtomically(memory, [JSON.stringify(fact)]);
+  } catch (error) {
+    // A cache that cannot be written costs time, nothing else.
+    if (!(error instanceof ParallaxError) || error.kind !== "environment") throw error;
+  }
   return sha256;
 }
 

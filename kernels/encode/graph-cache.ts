@@ -58,8 +58,7 @@ export async function cachedGraph(key: string, build: () => Graph): Promise<{ pa
   const folder = path.join(root, key);
   const file = path.join(folder, MODEL);
   if (await isWhole(folder)) {
-    const now = new Date();
-    utimesSync(path.join(folder, MANIFEST), now, now);
+    markUsed(path.join(folder, MANIFEST));
     return { path: file, built: false };
   }
   const graph = build();
@@ -118,6 +117,16 @@ function writeEntry(folder: string, graph: Graph): void {
     },
   };
   writeFileSync(path.join(folder, MANIFEST), JSON.stringify(manifest));
+}
+
+/** For `prune`. A cache that may only be read is used all the same. */
+function markUsed(manifest: string): void {
+  const now = new Date();
+  try {
+    utimesSync(manifest, now, now);
+  } catch (error) {
+    if (!["EROFS", "EACCES", "EPERM"].includes((error as NodeJS.ErrnoException).code ?? "")) throw error;
+  }
 }
 
 async function isWhole(folder: string): Promise<boolean> {
