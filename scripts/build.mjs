@@ -173,8 +173,8 @@ async function buildPage() {
     bundle({
       ...common,
       entryPoints: {
-        "editor.worker": "monaco-editor/esm/vs/editor/editor.worker.js",
-        "ts.worker": "monaco-editor/esm/vs/language/typescript/ts.worker.js",
+        "editor.worker": "monaco-editor/editor/editor.worker.js",
+        "ts.worker": "renderer/features/notebook/editor/cells.worker.ts",
       },
       outdir: "dist/renderer/workers",
       format: "iife",

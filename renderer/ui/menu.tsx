@@ -1,4 +1,5 @@
 import { type KeyboardEvent, type ReactNode, useEffect, useId, useLayoutEffect, useRef, useState } from "react";
+import { createPortal } from "react-dom";
 import { IconButton } from "./button.tsx";
 import type { IconName } from "./icon.tsx";
 import { Kbd } from "./kbd.tsx";
@@ -68,7 +69,7 @@ export function Menu({ items, label, anchor, onClose }: MenuProps) {
     event.preventDefault();
   };
 
-  return (
+  return createPortal(
     <div ref={ref} role="menu" tabIndex={-1} aria-label={label} className="menu" style={place} onKeyDown={onKeyDown}>
       {items.map((item) =>
         item.kind === "separator" ? (
@@ -93,7 +94,8 @@ export function Menu({ items, label, anchor, onClose }: MenuProps) {
           </button>
         ),
       )}
-    </div>
+    </div>,
+    document.body,
   );
 }
 
