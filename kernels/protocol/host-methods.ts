@@ -183,6 +183,8 @@ export const hostEvents = {
     origin: z.string(),
     ops: z.array(opSchema),
   }),
+  /** The host read the file anew (another page reloaded it, or its other editor is gone): replace what is shown. */
+  "notebook.reopened": openedNotebookSchema,
   "notebook.saved": z.object({ docId: z.string(), path: z.string(), name: z.string(), savedAt: z.string() }),
   /** The file changed on disk under us. */
   "notebook.conflict": z.object({ docId: z.string(), error: errorDataSchema }),
