@@ -6,7 +6,7 @@ import { fromErrorData, ParallaxError } from "../protocol/errors.ts";
 import type { RunConfig, RunMetric, RunStatus, RunSummary } from "../protocol/run-files.ts";
 import { exportFolder, hasExport } from "../train/export.ts";
 import { readMetrics } from "../train/metrics-file.ts";
-import { listRuns as listFolders, readRun } from "../train/run-folder.ts";
+import { findRuns, listRuns as listFolders, readRun } from "../train/run-folder.ts";
 import { describeRun, duration, type EvalMetric, isEval, isStep, runBundle } from "../train/run-view.ts";
 import { type StopHow, startTrainer, stopRun as stopTrainer } from "../train/start.ts";
 import { watchRun } from "../train/watch.ts";
@@ -88,6 +88,11 @@ export async function listRuns(folder = "runs"): Promise<RunTable> {
   const where = absolute(folder);
   const list = listFolders(where);
   return { ...list, [DISPLAY]: () => tableBundle(runTable(where, list)) };
+}
+
+/** All runs in a folder and below it, newest first, as plain data. */
+export function listRunsBelow(folder: string): RunSummary[] {
+  return findRuns(absolute(folder));
 }
 
 /**

@@ -178,6 +178,36 @@ export function listRuns(runs: string): RunList {
   return result;
 }
 
+/** How deep `findRuns` looks. */
+const SEARCH_DEPTH = 5;
+
+/**
+ * All readable runs in a folder and up to five folders below it, newest first. A run folder itself counts. Hidden
+ * folders and node_modules are left out.
+ */
+export function findRuns(folder: string, depth = SEARCH_DEPTH): RunSummary[] {
+  const absolute = path.resolve(folder);
+  if (!existsSync(absolute)) return [];
+  const found: RunSummary[] = [];
+  const look = (where: string, left: number) => {
+    if (existsSync(path.join(where, RUN_FILES.config)) && existsSync(path.join(where, RUN_FILES.status))) {
+      try {
+        found.push(readRun(where));
+      } catch (error) {
+        // Files of these names that are no run's, or a damaged run: `readRun` says which when it is asked for it.
+        if (!(error instanceof ParallaxError)) throw error;
+      }
+      return;
+    }
+    if (left === 0) return;
+    for (const entry of readdirSync(where, { withFileTypes: true }))
+      if (entry.isDirectory() && !entry.name.startsWith(".") && entry.name !== "node_modules")
+        look(path.join(where, entry.name), left - 1);
+  };
+  look(absolute, depth);
+  return found.sort((a, b) => (a.config.createdAt < b.config.createdAt ? 1 : -1));
+}
+
 /** The pairs of a run. @throws {ParallaxError} run.changed-data when the file is not the one the run was made with. */
 export function readPairs(folder: string, config: RunConfig): Pair[] {
   const text = readText(path.join(folder, config.data.file), folder);

@@ -1,0 +1,137 @@
+/** A fine-tune written down as a JSON file: what `parallax train --config FILE` reads. */
+import { readFileSync } from "node:fs";
+import path from "node:path";
+import { findNodeAtLocation, getNodeValue, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
+import { z } from "zod";
+import { nearestName } from "../data/nearest.ts";
+import { readTable, type Table } from "../data/table.ts";
+import { isDefaultReference } from "../encode/default-encoder.ts";
+import { ParallaxError } from "../protocol/errors.ts";
+import { currentContext } from "./context.ts";
+import { type FineTuneOptions, type FineTuneResult, fineTune } from "./fine-tune.ts";
+
+const positive = z.number().positive();
+const count = z.int().positive();
+
+/** Paths are relative to the file itself. Every field but `pairs` has fineTune's default. */
+export const trainConfigSchema = z.strictObject({
+  $schema: z.string().optional(),
+  /** "default", or a model folder. */
+  encoder: z.string().min(1).default("default"),
+  pairs: z.union([
+    z.string().min(1),
+    z.strictObject({
+      /** A table: tsv, csv, jsonl, parquet (perhaps .gz). */
+      file: z.string().min(1),
+      anchor: z.string().min(1).optional(),
+      positive: z.string().min(1).optional(),
+      group: z.string().min(1).optional(),
+      /** Only rows whose number in this column is at least so much. */
+      where: z.strictObject({ column: z.string().min(1), atLeast: z.number() }).optional(),
+    }),
+  ]),
+  /** A task: file, table or folder, as `parallax eval --task` takes. */
+  evaluation: z.string().min(1).optional(),
+  /** Folder in which a folder for the run is made. */
+  output: z.string().min(1).default("runs"),
+  batchSize: z.int().min(2).optional(),
+  steps: count.optional(),
+  epochs: positive.optional(),
+  learningRate: positive.optional(),
+  warmupRatio: z.number().min(0).max(1).optional(),
+  schedule: z.enum(["linear", "constant"]).optional(),
+  weightDecay: z.number().min(0).optional(),
+  clipNorm: positive.optional(),
+  temperature: positive.optional(),
+  symmetric: z.boolean().optional(),
+  maxTokens: count.optional(),
+  freezeWordEmbeddings: z.boolean().optional(),
+  prompts: z.strictObject({ anchor: z.string().optional(), positive: z.string().optional() }).optional(),
+  seed: z.int().optional(),
+  checkpointEvery: count.optional(),
+  evaluateEvery: count.optional(),
+  threads: count.optional(),
+});
+export type TrainConfig = z.input<typeof trainConfigSchema>;
+
+/**
+ * Run the fine-tune that a file describes, to its end.
+ *
+ * @param file JSON (comments and trailing commas are allowed).
+ * @throws {ParallaxError} train.config-missing; train.bad-config names every bad field with its line (details.problems);
+ *   and what fineTune throws.
+ */
+export async function runTrainConfig(file: string): Promise<FineTuneResult> {
+  const { workingFolder, signal } = currentContext();
+  const absolute = path.resolve(workingFolder, file);
+  const { encoder, pairs, evaluation, output, $schema: _, ...recipe } = readTrainConfig(absolute);
+  const resolve = (name: string) => path.resolve(path.dirname(absolute), name);
+  const source = typeof pairs === "string" ? { file: pairs } : pairs;
+  const { file: tableFile, where, ...columns } = source;
+  let table: Table = await readTable(resolve(tableFile), { signal });
+  if (where !== undefined) {
+    const numbers = table.numbers(where.column);
+    table = table.filter((_row, i) => numbers[i]! >= where.atLeast);
+  }
+  const options: FineTuneOptions = {
+    ...recipe,
+    pairs: table,
+    columns,
+    encoder: isDefaultReference(encoder) ? encoder : resolve(encoder),
+    ...(evaluation === undefined ? {} : { evaluation: resolve(evaluation) }),
+    runs: resolve(output),
+  };
+  return fineTune(options);
+}
+
+/** @throws {ParallaxError} train.config-missing, train.bad-config */
+export function readTrainConfig(file: string): z.output<typeof trainConfigSchema> {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "unknown";
+    throw new ParallaxError("train.config-missing", `${file} could not be read (${code}). Nothing was started.`, {
+      kind: code === "ENOENT" ? "user" : "environment",
+      hint: "Check the path.",
+      details: { file },
+      cause,
+    });
+  }
+  const errors: ParseError[] = [];
+  const tree = parseTree(text, errors, { allowTrailingComma: true });
+  const bad = (problems: { line: number; problem: string }[]) =>
+    new ParallaxError(
+      "train.bad-config",
+      `${path.basename(file)} is no training configuration: ${problems.map(({ line, problem }) => `line ${line}: ${problem}`).join("; ")}. Nothing was started.`,
+      { hint: "The fields are in docs/fine-tuning.md.", details: { file, problems } },
+    );
+  const lineAt = (offset: number) => text.slice(0, offset).split("\n").length;
+  if (errors.length > 0 || tree === undefined)
+    throw bad(
+      errors.length === 0
+        ? [{ line: 1, problem: "the file is empty" }]
+        : errors
+            .slice(0, 3)
+            .map(({ offset, error }) => ({ line: lineAt(offset), problem: printParseErrorCode(error) })),
+    );
+  const parsed = trainConfigSchema.safeParse(getNodeValue(tree));
+  if (parsed.success) return parsed.data;
+  throw bad(
+    parsed.error.issues.flatMap((issue) => {
+      const at = issue.path as (string | number)[];
+      // A missing field has no place of its own; its parent has.
+      const node = findNodeAtLocation(tree, at) ?? findNodeAtLocation(tree, at.slice(0, -1)) ?? tree;
+      if (issue.code === "unrecognized_keys")
+        return issue.keys.map((key) => {
+          const near = nearestName(key, Object.keys(trainConfigSchema.shape));
+          const child = findNodeAtLocation(tree, [...at, key]) ?? node;
+          return {
+            line: lineAt(child.offset),
+            problem: `unknown field "${[...at, key].join(".")}"${near === undefined || at.length > 0 ? "" : ` (did you mean "${near}"?)`}`,
+          };
+        });
+      return [{ line: lineAt(node.offset), problem: `${at.join(".") || "the file"}: ${issue.message}` }];
+    }),
+  );
+}
