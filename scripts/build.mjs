@@ -27,6 +27,7 @@ const NODE_ENTRIES = [
   "kernels/cli.entry.ts",
   "kernels/graph/compute.worker.ts",
   "kernels/runtime/interrupt.worker.ts",
+  "kernels/runtime/loader.hooks.ts",
   "kernels/map/layout.worker.ts",
   "main/cli/index.ts",
   "main/electron/app.ts",

@@ -86,11 +86,8 @@ export function markdown(text: Text, ...values: unknown[]): Displayable {
  */
 export function html(text: Text, ...values: unknown[]): Displayable {
   const source = joined(text, values, (value) => {
-    if (value instanceof Shown) {
-      const inner = value[DISPLAY]();
-      if (typeof inner[MIME.html] === "string") return inner[MIME.html];
-    }
-    return String(value).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
+    const inner = value instanceof Shown ? value[DISPLAY]()[MIME.html] : undefined;
+    return typeof inner === "string" ? inner : String(value).replace(/[&<>"']/g, (c) => `&#${c.charCodeAt(0)};`);
   });
   const plain = source
     .replace(/<(style|script)\b.*?<\/\1>/gs, "")

@@ -96,8 +96,11 @@ class ResettableStorage<T> {
   }
 }
 
-/** Replaces AsyncLocalStorage in this process. Once, before anything makes one. */
-export function installAsyncContext(): void {
+/**
+ * Replaces AsyncLocalStorage in this process. Once, before anything makes one.
+ * @param settled  told of every promise that settles: the one hook is shared
+ */
+export function installAsyncContext(settled: (promise: object) => void): void {
   promiseHooks.createHook({
     init(promise) {
       if (current !== undefined) new Stamped(promise, current);
@@ -109,6 +112,7 @@ export function installAsyncContext(): void {
     after() {
       current = entered.pop();
     },
+    settled,
   });
   (asyncHooks as { AsyncLocalStorage: unknown }).AsyncLocalStorage = ResettableStorage;
   const scheduler = timers as unknown as Record<string, Callback>;
