@@ -7,7 +7,7 @@ export { type Figure, plot } from "./plot.ts";
 export { encode, EmbeddingSet, type EncodeOptions } from "./encode.ts";
 export { Encoder, type EncoderLike, type EncoderOptions, type EncoderSpec, loadEncoder } from "./encoder.ts";
 export { type Match, similarity, SimilarityMatrix } from "./similarity.ts";
-export { createFineTune, type FineTuneOptions, type FineTuneResult, fineTune, type Pair, type PairColumns } from "./fine-tune.ts";
+export { createFineTune, type FineTuneOptions, type FineTuneResult, fineTune, type Pair, type PairColumns, pairsByLabel } from "./fine-tune.ts";
 export { listRuns, listRunsBelow, openRun, resumeRun, type Run, type RunScore, type RunTable, stopRun } from "./run.ts";
 export { runTrainConfig, type TrainConfig } from "./train-config.ts";
 export { Table, type ReadTableOptions, readTable } from "./table.ts";

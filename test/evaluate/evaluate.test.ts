@@ -149,11 +149,12 @@ describe("evaluate", () => {
     expect([...stages]).toEqual(["Encoding", "Resampling"]);
   });
 
-  test("makes ten thousand resamples of 1,379 pairs in under three seconds", async () => {
+  test("makes ten thousand resamples of 1,379 pairs in under three seconds of processor time", async () => {
     const task = wordPairs(1379);
-    const started = performance.now();
+    const before = process.cpuUsage();
     await evaluate(new FakeEmbedder(), task);
-    expect(performance.now() - started).toBeLessThan(3000);
+    const { user, system } = process.cpuUsage(before);
+    expect((user + system) / 1e6).toBeLessThan(3);
   });
 });
 
