@@ -132,6 +132,8 @@ export async function createSession(source: ModelSource, options: SessionOptions
     executionProviders: [provider],
     intraOpNumThreads: threads,
     interOpNumThreads: 1,
+    // Texts come in many shapes; a memory plan kept for each costs half as much again and is no faster.
+    enableMemPattern: false,
     enableCpuMemArena: options.memoryArena ?? true,
     logSeverityLevel: 3,
     ...(external ? { externalData: external } : {}),
