@@ -1,5 +1,9 @@
-import { EmptyState } from "../ui/empty-state.tsx";
+import { useEffect } from "react";
+import { RunsScreen } from "../features/runs/runs-screen.tsx";
 
 export function RunsTab() {
-  return <EmptyState title="No runs yet." />;
+  useEffect(() => {
+    document.title = "Runs – Parallax";
+  }, []);
+  return <RunsScreen />;
 }

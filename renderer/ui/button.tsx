@@ -5,7 +5,7 @@ import "./ui.css";
 interface ButtonProps extends ButtonHTMLAttributes<HTMLButtonElement> {
   /** One primary button a view; danger for what cannot be taken back. */
   tone?: "primary" | "plain" | "quiet" | "danger";
-  size?: "normal" | "small" | "dialog";
+  size?: "normal" | "small" | "large";
   icon?: IconName;
   ref?: Ref<HTMLButtonElement>;
 }

@@ -333,7 +333,15 @@ async function executeByComment(host: FakeHost, doc: FakeDoc, cellId: string): P
     );
   const steps = Number(/\/\/ ~ (\d+)/.exec(source)?.[1] ?? 0);
   for (let i = 1; i <= steps; i++) {
-    const job = { id: `job-${cellId}`, docId: doc.docId, cellId, stage: "Layout", done: i, total: steps, unit: "epochs" };
+    const job = {
+      id: `job-${cellId}`,
+      docId: doc.docId,
+      cellId,
+      stage: "Layout",
+      done: i,
+      total: steps,
+      unit: "epochs",
+    };
     host.emit("job.changed", { job: { ...job, rate: 40, etaMs: (steps - i) * 25, note: null, finished: i === steps } });
     await new Promise((resolve) => setTimeout(resolve, 25));
   }
@@ -351,7 +359,13 @@ async function executeByComment(host: FakeHost, doc: FakeDoc, cellId: string): P
         execution_count: doc.count + 1,
         metadata: {},
         data: {
-          "application/vnd.parallax.value+json": { version: 1, type: result, bytes: 307_200, preview: result, cut: false },
+          "application/vnd.parallax.value+json": {
+            version: 1,
+            type: result,
+            bytes: 307_200,
+            preview: result,
+            cut: false,
+          },
           "text/plain": result,
         },
       },

@@ -19,8 +19,10 @@ export interface PageServer {
   close(): Promise<void>;
 }
 
-export async function serveFake(host: FakeHost): Promise<PageServer> {
-  const folder = path.join(root, "dist/renderer");
+export async function serveFake(
+  host: FakeHost,
+  folder: string = path.join(root, "dist/renderer"),
+): Promise<PageServer> {
   const server = createServer((request, response) => {
     const name = new URL(request.url ?? "/", "http://x").pathname;
     const file = path.join(folder, name === "/" ? "index.html" : path.normalize(name));

@@ -127,13 +127,13 @@ export const CellView = memo(function CellView(props: CellViewProps) {
               </p>
             )}
             <CellProgress docId={docId} cellId={cell.id} running={running} />
-            {outputs.length > 0 && (
+            {outputs.length > 0 && !hidden && (
               <Outputs
                 docId={docId}
                 cellId={cell.id}
                 outputs={outputs}
-                live={running}
-                collapsed={hidden}
+                stale={state.stale !== null && !busy}
+                dimmedFrom={null}
                 onShowFrame={showFrame}
               />
             )}
@@ -144,17 +144,14 @@ export const CellView = memo(function CellView(props: CellViewProps) {
             )}
             {failed && lastGood && !hidden && (
               <section className="last-good" aria-label={`Last good output of cell ${number}`}>
-                <p className="type-caption">from run [{lastGood.executionCount ?? " "}]</p>
-                <div className="dimmed">
-                  <Outputs
-                    docId={docId}
-                    cellId={cell.id}
-                    outputs={lastGood.outputs}
-                    live={false}
-                    collapsed={false}
-                    onShowFrame={showFrame}
-                  />
-                </div>
+                <Outputs
+                  docId={docId}
+                  cellId={cell.id}
+                  outputs={lastGood.outputs}
+                  stale={false}
+                  dimmedFrom={lastGood.executionCount ?? 0}
+                  onShowFrame={showFrame}
+                />
               </section>
             )}
           </div>

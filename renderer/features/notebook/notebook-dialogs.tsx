@@ -51,10 +51,10 @@ function SaveAs({ doc }: { doc: DocumentState }) {
       onClose={close}
       actions={
         <>
-          <Button size="dialog" onClick={close}>
+          <Button size="large" onClick={close}>
             Cancel
           </Button>
-          <Button size="dialog" tone="primary" type="submit" form={id} disabled={path.trim() === ""}>
+          <Button size="large" tone="primary" type="submit" form={id} disabled={path.trim() === ""}>
             Save
           </Button>
         </>
@@ -92,11 +92,11 @@ function Restart({ doc, thenRun }: { doc: DocumentState; thenRun: string[] }) {
       onClose={close}
       actions={
         <>
-          <Button size="dialog" onClick={close}>
+          <Button size="large" onClick={close}>
             Keep it running
           </Button>
           <Button
-            size="dialog"
+            size="large"
             tone="primary"
             autoFocus
             onClick={() => {
@@ -124,7 +124,7 @@ function Close({ doc }: { doc: DocumentState }) {
       actions={
         <>
           <Button
-            size="dialog"
+            size="large"
             tone="danger"
             onClick={() => {
               close();
@@ -133,12 +133,12 @@ function Close({ doc }: { doc: DocumentState }) {
           >
             {doc.dirty ? "Close without saving" : "Stop and close"}
           </Button>
-          <Button size="dialog" onClick={close}>
+          <Button size="large" onClick={close}>
             Cancel
           </Button>
           {doc.dirty && (
             <Button
-              size="dialog"
+              size="large"
               tone="primary"
               autoFocus
               onClick={() => {
@@ -175,11 +175,11 @@ function Overwrite({ doc }: { doc: DocumentState }) {
       onClose={close}
       actions={
         <>
-          <Button size="dialog" onClick={close} autoFocus>
+          <Button size="large" onClick={close} autoFocus>
             Cancel
           </Button>
           <Button
-            size="dialog"
+            size="large"
             tone="danger"
             onClick={() => {
               close();

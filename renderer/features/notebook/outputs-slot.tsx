@@ -7,15 +7,15 @@ export interface OutputsProps {
   docId: string;
   cellId: string;
   outputs: Output[];
-  /** The cell runs now, so its displays may still change. */
-  live: boolean;
-  collapsed: boolean;
+  /** The code or what it reads changed since; the reason is told above. */
+  stale: boolean;
+  /** Execution count of the earlier run that these outputs are from, when the last run failed; null for the last run. */
+  dimmedFrom: number | null;
   /** Shows a place in a cell: from an error's stack. */
   onShowFrame(frame: CellFrame): void;
 }
 
-function PlainOutputs({ outputs, collapsed }: OutputsProps) {
-  if (collapsed) return null;
+function PlainOutputs({ outputs }: OutputsProps) {
   return (
     <pre className="plain-outputs">
       {outputs

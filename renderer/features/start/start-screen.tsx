@@ -98,10 +98,10 @@ export function StartScreen() {
           <h1 className="type-h1">Parallax</h1>
           <p className="muted">A notebook for text embeddings. Everything runs on this computer.</p>
           <div className="start-actions">
-            <Button tone="primary" size="dialog" icon="plus" onClick={() => void newNotebook(app)}>
+            <Button tone="primary" size="large" icon="plus" onClick={() => void newNotebook(app)}>
               New notebook
             </Button>
-            <Button size="dialog" icon="folder" onClick={() => runCommand(app, "notebook.open")}>
+            <Button size="large" icon="folder" onClick={() => runCommand(app, "notebook.open")}>
               Open…
             </Button>
             <span className="start-keys faint">

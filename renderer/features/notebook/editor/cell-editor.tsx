@@ -72,6 +72,7 @@ export function CellEditor(props: CellEditorProps) {
       overviewRulerBorder: false,
       hideCursorInOverviewRuler: true,
       guides: { indentation: false },
+      bracketPairColorization: { enabled: false },
       padding: { top: 8, bottom: 8 },
       scrollbar: { vertical: "hidden", horizontalScrollbarSize: 8, alwaysConsumeMouseWheel: false, useShadows: false },
       fixedOverflowWidgets: true,
