@@ -1,6 +1,10 @@
 #!/usr/bin/env node
-/** Makes the golden numbers of test/golden again with PyTorch. Tests only read them, so nobody else needs PyTorch. */
+/**
+ * Makes the golden numbers of test/golden again: every script there, with PyTorch, SciPy and scikit-learn. Tests only read
+ * the numbers, so nobody else needs these. `npm run golden -- evaluate` runs evaluate.py alone.
+ */
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -17,7 +21,15 @@ if (probe.status !== 0) {
   process.exit(1);
 }
 console.log(`golden: PyTorch ${probe.stdout.trim()} of ${python}`);
-const made = spawnSync(python, [path.join(root, "test/golden/make.py"), ...process.argv.slice(2)], {
-  stdio: "inherit",
-});
-process.exit(made.status ?? 1);
+const folder = path.join(root, "test/golden");
+const wanted = process.argv.slice(2);
+const scripts = readdirSync(folder)
+  // tiny.py is what make.py imports.
+  .filter((name) => name.endsWith(".py") && name !== "tiny.py")
+  .filter((name) => wanted.length === 0 || wanted.includes(name.slice(0, -3)));
+let failed = scripts.length === 0;
+for (const name of scripts) {
+  console.log(`golden: ${name}`);
+  failed = spawnSync(python, [path.join(folder, name)], { stdio: "inherit" }).status !== 0 || failed;
+}
+process.exit(failed ? 1 : 0);
