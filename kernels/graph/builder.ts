@@ -1,6 +1,6 @@
 /** Builds a graph one operator at a time; every value knows its type and shape from the moment it is made. */
 import { invariant, ParallaxError } from "../protocol/errors.ts";
-import { formatShape } from "./dims.ts";
+import { formatShape, isUnknown } from "./dims.ts";
 import {
   type Attribute,
   type Dim,
@@ -254,6 +254,11 @@ export class GraphBuilder {
       parts.push(this.#sizeOf(dim));
     }
     return parts.length === 1 ? parts[0] : this.concat(parts, 0);
+  }
+
+  /** int64: the shape of x, from the inputs where they tell, so that x itself need not be kept for it. */
+  sizesOf(x: Value): Value {
+    return x.shape.some(isUnknown) ? this.shapeOf(x) : this.shapeValue(x.shape);
   }
 
   #sizeOf(dim: string): Value {

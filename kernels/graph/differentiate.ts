@@ -106,7 +106,7 @@ export function differentiate(graph: Graph, options: DifferentiateOptions): Grap
   for (const value of wrt) {
     const name = options.gradientName?.(value.name) ?? `grad:${value.name}`;
     const dtype = value.dtype === "float64" ? "float64" : "float32";
-    b.output(gradientOf(value.name) ?? b.filled(b.shapeValue(value.shape), 0, dtype), name);
+    b.output(gradientOf(value.name) ?? b.filled(b.sizesOf(value), 0, dtype), name);
   }
   return simplify(b.build());
 }

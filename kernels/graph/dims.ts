@@ -6,8 +6,14 @@ export function formatShape(shape: readonly Dim[]): string {
   return `[${shape.join(", ")}]`;
 }
 
+/** A size that nobody knows: names that start with "?" are never the same as another, not even as themselves. */
+export function isUnknown(dim: Dim): boolean {
+  return typeof dim === "string" && dim.startsWith("?");
+}
+
+/** True when the shapes are certain to be equal. */
 export function sameShape(a: readonly Dim[], b: readonly Dim[]): boolean {
-  return a.length === b.length && a.every((dim, i) => dim === b[i]);
+  return a.length === b.length && a.every((dim, i) => dim === b[i] && !isUnknown(dim));
 }
 
 /** True when every size is a number. */

@@ -1,6 +1,7 @@
 /** Writes a graph as an ONNX file: protobuf wire format by hand, since a model needs only four of its wire types. */
 import { ParallaxError } from "../protocol/errors.ts";
 import { ONNX_TYPE } from "./builder.ts";
+import { isUnknown } from "./dims.ts";
 import { type Attribute, type Graph, IR_VERSION, type Node, type ValueInfo } from "./ir.ts";
 import { BYTES_PER_ELEMENT, type Tensor } from "./tensor.ts";
 
@@ -92,12 +93,17 @@ function encodeTensor(name: string, value: Tensor, external?: ExternalReference)
   return message.bytes(9, new Uint8Array(value.data.buffer, value.data.byteOffset, value.data.byteLength));
 }
 
+/** ONNX Runtime takes equal names for equal sizes, so an unknown size is written without one. */
+function encodeName(dim: string): Message {
+  return isUnknown(dim) ? new Message() : new Message().string(2, dim);
+}
+
 function encodeValueInfo(info: ValueInfo): Message {
   const tensorType = new Message().int(1, ONNX_TYPE[info.dtype]);
   if (!info.unknownRank) {
     const shape = new Message();
     for (const dim of info.shape)
-      shape.message(1, typeof dim === "number" ? new Message().int(1, dim) : new Message().string(2, dim));
+      shape.message(1, typeof dim === "number" ? new Message().int(1, dim) : encodeName(dim));
     tensorType.message(2, shape);
   }
   return new Message().string(1, info.name).message(2, new Message().message(1, tensorType));

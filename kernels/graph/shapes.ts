@@ -330,7 +330,7 @@ const eyeLike: ShapeRule = (c) => {
   return [{ dtype: castTo[to] ?? dtype, shape }];
 };
 
-const nonZero: ShapeRule = (c) => [{ dtype: "int64", shape: [input(c, 0).shape.length, "?count"] }];
+const nonZero: ShapeRule = (c) => [{ dtype: "int64", shape: [input(c, 0).shape.length, "?1"] }];
 
 const constant: ShapeRule = (c) => {
   const value = c.attributes.value;
@@ -345,7 +345,7 @@ const range: ShapeRule = (c) => {
       ? limit
       : typeof start === "number" && typeof limit === "number" && typeof delta === "number"
         ? Math.max(0, Math.ceil((limit - start) / delta))
-        : "?range";
+        : "?0";
   return [{ dtype: input(c, 0).dtype, shape: [length] }];
 };
 

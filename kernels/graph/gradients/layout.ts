@@ -1,7 +1,7 @@
 /** Gradients of operators that only move numbers: the same move backwards. */
 import { ParallaxError } from "../../protocol/errors.ts";
 import type { GraphBuilder, Value } from "../builder.ts";
-import { normaliseAxis } from "../dims.ts";
+import { isUnknown, normaliseAxis } from "../dims.ts";
 import { int, intAttribute, intsAttribute } from "../ir.ts";
 import { type GradientContext, type GradientRule, reshapeLike, sumTo } from "./rule.ts";
 
@@ -15,11 +15,12 @@ const transpose: GradientRule = (c) => {
 const relayout: GradientRule = (c) => [reshapeLike(c.b, c.dy, c.input(0))];
 
 function zerosLike(b: GraphBuilder, x: Value): Value {
-  return b.filled(b.shapeValue(x.shape), 0, x.dtype === "float64" ? "float64" : "float32");
+  return b.filled(b.sizesOf(x), 0, x.dtype === "float64" ? "float64" : "float32");
 }
 
 /** int64 [1]: the size of one axis. */
-const sizeOf = (b: GraphBuilder, x: Value, axis: number) => b.shapeValue([x.shape[axis]]);
+const sizeOf = (b: GraphBuilder, x: Value, axis: number) =>
+  isUnknown(x.shape[axis]) ? b.shapeOf(x, axis, axis + 1) : b.shapeValue([x.shape[axis]]);
 
 const concat: GradientRule = (c) => {
   const { b, dy } = c;

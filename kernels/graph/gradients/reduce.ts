@@ -1,6 +1,6 @@
 /** Gradients of sums, means and maxima over axes. */
 import type { Value } from "../builder.ts";
-import { multiplyDims, normaliseAxis } from "../dims.ts";
+import { isUnknown, multiplyDims, normaliseAxis } from "../dims.ts";
 import { intAttribute, intsAttribute } from "../ir.ts";
 import type { GradientContext, GradientRule } from "./rule.ts";
 
@@ -21,7 +21,7 @@ function kept(c: GradientContext, value: Value): Value {
 
 /** The gradient spread over the input's shape; only where a product does not do that anyway. */
 function spread(c: GradientContext, value: Value): Value {
-  return c.b.expand(value, c.b.shapeValue(c.input(0).shape));
+  return c.b.expand(value, c.b.sizesOf(c.input(0)));
 }
 
 /** How many numbers each result is made of, as a float value. */
@@ -31,7 +31,9 @@ function count(c: GradientContext): Value | number {
   const dims = axesOf(c).map((axis) => x.shape[axis]);
   const size = multiplyDims(dims);
   if (typeof size === "number") return size;
-  const sizes = dims.map((dim) => b.shapeValue([dim])).reduce((product, dim) => b.mul(product, dim));
+  const sizes = axesOf(c)
+    .map((axis) => (isUnknown(x.shape[axis]) ? b.shapeOf(x, axis, axis + 1) : b.shapeValue([x.shape[axis]])))
+    .reduce((product, dim) => b.mul(product, dim));
   return b.cast(sizes, x.dtype);
 }
 

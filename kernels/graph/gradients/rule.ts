@@ -1,7 +1,7 @@
 /** What a gradient rule sees of its node, and the two helpers that all rules share. */
 import { invariant } from "../../protocol/errors.ts";
 import type { GraphBuilder, Value } from "../builder.ts";
-import { multiplyDims, sameShape } from "../dims.ts";
+import { isUnknown, multiplyDims, sameShape } from "../dims.ts";
 import type { Node } from "../ir.ts";
 
 /** One use of a rule: the forward node, its values, and the gradient that has arrived at each of its outputs. */
@@ -57,7 +57,9 @@ export type GradientRule = (c: GradientContext) => (Value | undefined)[];
 export function sumTo(b: GraphBuilder, gradient: Value, target: Value): Value {
   if (sameShape(gradient.shape, target.shape)) return gradient;
   const extra = gradient.shape.length - target.shape.length;
-  const open = target.shape.some((dim, i) => dim !== 1 && dim !== gradient.shape[i + extra] && typeof dim === "string");
+  const open = target.shape.some(
+    (dim, i) => typeof dim === "string" && (dim !== gradient.shape[i + extra] || isUnknown(dim)),
+  );
   if (open) {
     const ones = Array.from({ length: extra }, () => 1);
     const sizes = b.shapeOf(target);
@@ -81,11 +83,12 @@ export function sumTo(b: GraphBuilder, gradient: Value, target: Value): Value {
 export function reshapeLike(b: GraphBuilder, x: Value, like: Value): Value {
   if (sameShape(x.shape, like.shape)) return x;
   const open = like.shape.filter((dim) => typeof dim === "string");
+  if (open.some(isUnknown)) return b.reshape(x, b.shapeOf(like));
   if (open.length === 0) return b.reshape(x, like.shape);
   if (open.length === 1 && multiplyDims(like.shape) === multiplyDims(x.shape))
     return b.reshape(
       x,
       like.shape.map((dim) => (typeof dim === "string" ? -1 : dim)),
     );
-  return b.reshape(x, b.shapeValue(like.shape));
+  return b.reshape(x, b.sizesOf(like));
 }
