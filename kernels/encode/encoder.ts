@@ -18,6 +18,8 @@ export interface EncodeOptions {
   prompt?: string;
   /** Padded tokens a batch, at least one text. Default: from the size of the encoder, about half a second's work. */
   batchTokens?: number;
+  /** Most texts a batch. Default: no limit but batchTokens. */
+  batchSize?: number;
   /** Default: as the encoder says. True gives unit vectors; false cannot undo what the encoder's graph does. */
   normalise?: boolean;
 }
@@ -110,7 +112,7 @@ export class Encoder {
     for (let start = 0; start < n; start += CHUNK_TEXTS) {
       const rows = await this.#tokenise(texts, start, Math.min(n, start + CHUNK_TEXTS), prompt, report, signal);
       meter.expect(rows);
-      for (const batch of fillBatches(rows, options.batchTokens ?? this.#batchTokens)) {
+      for (const batch of fillBatches(rows, options.batchTokens ?? this.#batchTokens, options.batchSize)) {
         if (signal?.aborted) throw new CancelledError("Encoding");
         const running = this.#engine
           .run(padBatch(batch, this.tokenizer.padId ?? 0))
@@ -190,11 +192,15 @@ export class Encoder {
   }
 }
 
-/** Fills batches from rows sorted by length: at most `budget` padded tokens each, at least one text. */
-export function* fillBatches<R extends { ids: readonly number[] }>(rows: readonly R[], budget: number): Generator<R[]> {
+/** Fills batches from rows sorted by length: at most `budget` padded tokens and `most` texts each, at least one text. */
+export function* fillBatches<R extends { ids: readonly number[] }>(
+  rows: readonly R[],
+  budget: number,
+  most = Number.POSITIVE_INFINITY,
+): Generator<R[]> {
   for (let start = 0; start < rows.length; ) {
     const longest = Math.max(1, rows[start].ids.length);
-    const size = Math.max(1, Math.floor(budget / longest));
+    const size = Math.max(1, Math.min(most, Math.floor(budget / longest)));
     yield rows.slice(start, start + size);
     start += size;
   }

@@ -242,4 +242,5 @@ test("batches hold at most the budget of padded tokens, and at least one text", 
     [5],
     [2, 1, 1, 1],
   ]);
+  expect([...fillBatches(rows, 100, 3)].map((batch) => batch.length)).toEqual([3, 3, 1]);
 });
