@@ -14,7 +14,7 @@ import { startTrainer } from "../train/start.ts";
 import { currentContext } from "./context.ts";
 import { type FineTuneResult, followRun } from "./run.ts";
 
-export type { Pair, PairColumns } from "../train/pairs.ts";
+export { type Pair, type PairColumns, pairsByLabel } from "../train/pairs.ts";
 export type { FineTuneResult } from "./run.ts";
 
 export interface FineTuneOptions extends RecipeOptions {
@@ -25,6 +25,8 @@ export interface FineTuneOptions extends RecipeOptions {
   pairs: readonly (Pair | readonly [anchor: string, positive: string])[] | Table | string;
   /** Columns (or fields) of the texts. Default anchor and positive, else sentence1 and sentence2. */
   columns?: PairColumns | undefined;
+  /** Where the pairs came from, for the model card. Default: the table's or the file's name. */
+  source?: string | undefined;
   /** What to train: loaded, or a reference for loadEncoder. Default "default". */
   encoder?: Encoder | string | undefined;
   /** Scored before, during and after: a task, or what loadTask takes. It must not share texts with the pairs. */
@@ -62,7 +64,7 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuneResult
  * @returns also sentences to read first: duplicates, memory.
  */
 export async function createFineTune(options: FineTuneOptions): Promise<{ folder: string; notes: string[] }> {
-  const { pairs, columns, encoder, evaluation, folder, runs, ...recipe } = options;
+  const { pairs, columns, source, encoder, evaluation, folder, runs, ...recipe } = options;
   const { workingFolder, signal } = currentContext();
   const resolve = (file: string) => path.resolve(workingFolder, file);
   const read = await readPairs(pairs, columns, resolve, signal);
@@ -74,7 +76,8 @@ export async function createFineTune(options: FineTuneOptions): Promise<{ folder
           signal,
         });
   const made = await newRun({
-    ...read,
+    pairs: read.pairs,
+    source: source ?? read.source,
     spec: await specOf(encoder, resolve),
     evaluation: task,
     recipe,

@@ -8,7 +8,7 @@ import { readTable, type Table } from "../data/table.ts";
 import { isDefaultReference } from "../encode/default-encoder.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { currentContext } from "./context.ts";
-import { type FineTuneOptions, type FineTuneResult, fineTune } from "./fine-tune.ts";
+import { type FineTuneOptions, type FineTuneResult, fineTune, type PairColumns, pairsByLabel } from "./fine-tune.ts";
 
 const positive = z.number().positive();
 const count = z.int().positive();
@@ -28,6 +28,12 @@ export const trainConfigSchema = z.strictObject({
       group: z.string().min(1).optional(),
       /** Only rows whose number in this column is at least so much. */
       where: z.strictObject({ column: z.string().min(1), atLeast: z.number() }).optional(),
+    }),
+    z.strictObject({
+      /** A table of labelled texts: a pair is two texts of one label, and a batch holds one pair a label. */
+      file: z.string().min(1),
+      text: z.string().min(1),
+      label: z.string().min(1),
     }),
   ]),
   /** A task: file, table or folder, as `parallax eval --task` takes. */
@@ -67,21 +73,28 @@ export async function runTrainConfig(file: string): Promise<FineTuneResult> {
   const { encoder, pairs, evaluation, output, $schema: _, ...recipe } = readTrainConfig(absolute);
   const resolve = (name: string) => path.resolve(path.dirname(absolute), name);
   const source = typeof pairs === "string" ? { file: pairs } : pairs;
-  const { file: tableFile, where, ...columns } = source;
-  let table: Table = await readTable(resolve(tableFile), { signal });
-  if (where !== undefined) {
-    const numbers = table.numbers(where.column);
-    table = table.filter((_row, i) => numbers[i]! >= where.atLeast);
-  }
+  const table = await readTable(resolve(source.file), { signal });
   const options: FineTuneOptions = {
     ...recipe,
-    pairs: table,
-    columns,
+    ...("label" in source
+      ? { pairs: pairsByLabel(table.text(source.text), table.text(source.label), recipe.seed), source: table.name }
+      : { pairs: atLeast(table, "where" in source ? source.where : undefined), columns: columnsOf(source) }),
     encoder: isDefaultReference(encoder) ? encoder : resolve(encoder),
     ...(evaluation === undefined ? {} : { evaluation: resolve(evaluation) }),
     runs: resolve(output),
   };
   return fineTune(options);
+}
+
+function atLeast(table: Table, where: { column: string; atLeast: number } | undefined): Table {
+  if (where === undefined) return table;
+  const numbers = table.numbers(where.column);
+  return table.filter((_row, i) => numbers[i]! >= where.atLeast);
+}
+
+function columnsOf(source: object): PairColumns {
+  const { anchor, positive, group } = source as PairColumns;
+  return { anchor, positive, group };
 }
 
 /** @throws {ParallaxError} train.config-missing, train.bad-config */

@@ -89,7 +89,7 @@ export function checkOptions(options: RecipeOptions): void {
     if (value === undefined || (typeof value === "number" && holds(value))) continue;
     throw new ParallaxError(
       "train.bad-option",
-      `${name} is ${JSON.stringify(value) ?? String(value)}; it must be ${says}. Nothing was started.`,
+      `${name} is ${typeof value === "string" ? JSON.stringify(value) : String(value)}; it must be ${says}. Nothing was started.`,
       {
         hint: `Leave ${name} out for the default.`,
         details: { option: name, value: String(value) },
