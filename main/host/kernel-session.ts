@@ -11,6 +11,9 @@ import { KernelProcess } from "./kernel-process.ts";
 import { OutputBuffer } from "./output-buffer.ts";
 import { Staleness } from "./staleness.ts";
 
+/** What a kernel needs of the notebook that it runs: a Document, or a notebook that is run without a page. */
+export type RunnableNotebook = Pick<Document, "id" | "name" | "notebook" | "folder" | "apply">;
+
 export interface KernelServices {
   emit: Emit;
   /** Folder for notebooks that have no file yet. */
@@ -40,7 +43,7 @@ interface Finished {
 }
 
 export class KernelSession {
-  readonly #document: Document;
+  readonly #document: RunnableNotebook;
   readonly #services: KernelServices;
   readonly #outputs: OutputBuffer;
   readonly #staleness = new Staleness();
@@ -57,7 +60,7 @@ export class KernelSession {
   #forceTimer: NodeJS.Timeout | null = null;
   #serial = 0;
 
-  constructor(document: Document, services: KernelServices) {
+  constructor(document: RunnableNotebook, services: KernelServices) {
     this.#document = document;
     this.#services = services;
     this.#outputs = new OutputBuffer((ops) => document.apply(ops, "kernel"));
