@@ -49,8 +49,8 @@ export function FigureFrame({ label, exports, children, controls, asTable, onAsT
           aria-pressed={shown}
           aria-controls={id}
           onClick={() => set(!shown)}
-        >
-          Show as table
+         aria-label="Show as table" title="Show as table">
+          Table
         </Button>
         <FigureMenu exports={exports} />
       </div>
@@ -86,7 +86,8 @@ export function FigureMenu({ exports }: { exports: FigureExports }) {
     saveBlob(new Blob([text], { type }), `${fileName}.${ending}`);
   return (
     <TextMenuButton
-      label="Copy or save"
+      label="Save"
+      name="Copy or save"
       items={() => [
         item("copy-png", "Copy as PNG", async () => copyBlob(await exports.png()), "Copied the picture."),
         item("copy-svg", "Copy as SVG", async () => copyText(await exports.svg()), "Copied the SVG."),

@@ -18,6 +18,10 @@ export interface ChartSeries {
   /** Unsmoothed data is drawn with a marker at each point. */
   marks?: boolean;
   axis?: "left" | "right";
+  /** Pixels, default 2. */
+  width?: number;
+  /** Draw unbroken whatever the slot: for a lone dense series on the right axis. */
+  solid?: boolean;
 }
 export interface ChartRule {
   y: number;
@@ -112,17 +116,18 @@ function scaleFor(spec: ChartSpec, side: "left" | "right", height: number): Scal
   return { low, high, log, ticks: linearTicks(low, high, Math.max(2, Math.floor(height / 36))) };
 }
 
-/** @param hover x in data units, or null. */
+/** @param options.hover x in data units. options.heading: title and unit in the picture, for saved ones (default). */
 export function drawLineChart(
   pen: Pen,
   width: number,
   height: number,
   spec: ChartSpec,
   theme: PlotTheme,
-  hover: number | null = null,
+  options: { hover?: number | null; heading?: boolean } = {},
 ): ChartFrame {
+  const { hover = null, heading = true } = options;
   pen.rect(0, 0, width, height, { fill: theme.bg });
-  const top = 30;
+  const top = heading ? 30 : 10;
   const bottom = 38;
   const inner = Math.max(10, height - top - bottom);
   const left = scaleFor(spec, "left", inner);
@@ -149,13 +154,13 @@ export function drawLineChart(
     fromX: (pixel) => xLow + ((pixel - x0) / (x1 - x0)) * (xHigh - xLow),
   };
 
-  // Heading on one line: what is measured and in which unit.
-  pen.text(spec.title, 12, 17, { fill: theme.text, size: 12, weight: 600 });
-  const titleWidth = pen.measure(spec.title, 12, 600);
-  if (spec.unit) pen.text(spec.unit, 12 + titleWidth + 6, 17, { fill: theme.muted, size: 12 });
-  if (spec.right && right) {
-    const heading = `${spec.right.title} ${spec.right.unit}`.trim();
-    pen.text(heading, width - 12, 17, { fill: theme.muted, size: 12, align: "right" });
+  // Heading on one line: what is measured and in which unit. On the page it is text beside the chart's buttons.
+  if (heading) {
+    pen.text(spec.title, 12, 17, { fill: theme.text, size: 12, weight: 600 });
+    const titleWidth = pen.measure(spec.title, 12, 600);
+    if (spec.unit) pen.text(spec.unit, 12 + titleWidth + 6, 17, { fill: theme.muted, size: 12 });
+    if (spec.right && right)
+      pen.text(`${spec.right.title} ${spec.right.unit} →`.replace("  ", " "), width - 12, 17, { fill: theme.muted, size: 12, align: "right" });
   }
 
   const xTicks = linearTicks(xLow, xHigh, Math.max(2, Math.floor((x1 - x0) / 84)));
@@ -208,7 +213,7 @@ export function drawLineChart(
     return frame;
   }
 
-  pen.clip(x0, top - 4, x1 - x0, inner + 8, () => {
+  pen.clip(x0 - 6, top - 4, x1 - x0 + 12, inner + 8, () => {
     for (const series of spec.series) {
       const scale = series.axis === "right" ? right : left;
       if (!scale || !series.raw) continue;

@@ -53,7 +53,7 @@ export function LineChart({ source, fileName, height = 220 }: Props) {
       const context = fitCanvas(element, width, height);
       if (!context) return;
       const spec = source.spec();
-      frame.current = drawLineChart(new CanvasPen(context, theme.font), width, height, spec, theme, hover.current);
+      frame.current = drawLineChart(new CanvasPen(context, theme.font), width, height, spec, theme, { hover: hover.current, heading: false });
       showReadout(readout.current, spec, frame.current, hover.current, width);
       // The accessible name follows at a reader's pace, not at the trainer's.
       if (performance.now() - spokenAt > 2000) {
@@ -132,7 +132,7 @@ export function LineChart({ source, fileName, height = 220 }: Props) {
   );
 
   return (
-    <FigureFrame label={source.spec().title} exports={exports}>
+    <FigureFrame label={source.spec().title} exports={exports} controls={<ChartHeading spec={source.spec()} />}>
       <div className="plot-canvas-box">
         <canvas
           ref={canvas}
@@ -152,6 +152,15 @@ export function LineChart({ source, fileName, height = 220 }: Props) {
         <span ref={spoken} id={`${id}-spoken`} className="visually-hidden" aria-live="polite" />
       </div>
     </FigureFrame>
+  );
+}
+
+function ChartHeading({ spec }: { spec: ChartSpec }) {
+  return (
+    <span className="plot-heading">
+      <b>{spec.title}</b> {spec.unit}
+      {spec.right && ` · ${spec.right.title} (right)`}
+    </span>
   );
 }
 

@@ -47,27 +47,36 @@ export function themePlotly(figure: PlotlyFigure, theme: PlotTheme): PlotlyFigur
     DATA_KEYS.has(key) ? value : recolour(value, depth + 1);
 
   const layout = isObject(figure.layout) ? (recolour(figure.layout) as Json) : {};
+  const hasHeat = figure.data.some((trace) => isObject(trace) && trace.type === "heatmap");
   const axes = Object.fromEntries(
     Object.keys({ xaxis: 1, yaxis: 1, ...layout })
       .filter((key) => /^[xy]axis\d*$/.test(key))
-      .map((key) => [
-        key,
-        {
-          automargin: true,
-          ...(isObject(layout[key]) ? layout[key] : {}),
-          gridcolor: theme.border,
-          linecolor: theme.borderStrong,
-          zerolinecolor: theme.borderStrong,
-          tickfont: { size: 11, color: theme.muted },
-        },
-      ]),
+      .map((key) => {
+        const axis = isObject(layout[key]) ? layout[key] : {};
+        const title = titleText(axis.title);
+        return [
+          key,
+          {
+            automargin: true,
+            ...(hasHeat ? { showgrid: false } : {}),
+            ...axis,
+            ...(title === "" ? {} : { title: { text: plainMarkup(title), font: { size: 12, color: theme.muted } } }),
+            gridcolor: theme.border,
+            linecolor: theme.borderStrong,
+            zerolinecolor: theme.borderStrong,
+            tickfont: { size: 11, color: theme.muted },
+          },
+        ];
+      }),
   );
+  const title = titleText(layout.title);
   const { width: _width, template: _template, ...rest } = layout;
   return {
     data: figure.data.filter(isObject).map((trace) => recolour(trace) as Json),
     layout: {
-      margin: { l: 56, r: 16, t: layout.title ? 40 : 16, b: 44 },
+      margin: { l: 56, r: 16, t: title === "" ? 16 : 40, b: 44 },
       ...rest,
+      ...(title === "" ? {} : { title: { text: plainMarkup(title), x: 0, xref: "paper", font: { size: 13, weight: 600, color: theme.text } } }),
       ...axes,
       autosize: true,
       colorway: theme.categories,
@@ -131,6 +140,8 @@ function listLength(trace: Json): number {
   }
   return 0;
 }
+
+const plainMarkup = (text: string) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;");
 
 export function titleText(title: unknown): string {
   const text = isObject(title) ? title.text : title;

@@ -5,12 +5,14 @@ import { Menu, type MenuItem } from "./menu.tsx";
 
 interface Props {
   label: string;
+  /** Spoken name, when the label alone does not say it; it should hold the label. */
+  name?: string;
   items: () => MenuItem[];
   tone?: "plain" | "quiet";
   disabled?: boolean;
 }
 
-export function TextMenuButton({ label, items, tone = "quiet", disabled = false }: Props) {
+export function TextMenuButton({ label, name = label, items, tone = "quiet", disabled = false }: Props) {
   const [anchor, setAnchor] = useState<DOMRect | null>(null);
   const button = useRef<HTMLButtonElement>(null);
   return (
@@ -20,6 +22,8 @@ export function TextMenuButton({ label, items, tone = "quiet", disabled = false 
         size="small"
         tone={tone}
         disabled={disabled}
+        aria-label={name}
+        title={name}
         aria-haspopup="menu"
         aria-expanded={anchor !== null}
         onClick={(event) => setAnchor(anchor ? null : event.currentTarget.getBoundingClientRect())}
@@ -29,7 +33,7 @@ export function TextMenuButton({ label, items, tone = "quiet", disabled = false 
       {anchor && (
         <Menu
           items={items()}
-          label={label}
+          label={name}
           anchor={anchor}
           onClose={() => {
             setAnchor(null);

@@ -1,5 +1,5 @@
 /** All outputs of one cell. */
-import { Component, memo, type ReactNode } from "react";
+import { Component, memo, type ReactNode, useMemo } from "react";
 import type { CellFrame } from "../../../kernels/protocol/kernel-messages.ts";
 import type { Output } from "../../../notebooks/format/model.ts";
 import { MapFigure } from "../../plot/map/map-figure.tsx";
@@ -84,7 +84,10 @@ function OutputBody({
 }
 
 function Bundle({ data }: { data: Record<string, unknown> | null | undefined }) {
-  const { shown, problems, plain } = pickRepresentation(typeof data === "object" && data !== null ? data : {});
+  const { shown, problems, plain } = useMemo(
+    () => pickRepresentation(typeof data === "object" && data !== null ? data : {}),
+    [data],
+  );
   return (
     <>
       <View shown={shown} plain={plain} />

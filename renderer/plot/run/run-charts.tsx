@@ -192,8 +192,12 @@ export function evalSpec(runs: readonly ChartRun[]): ChartSpec {
   };
 }
 
-export function rateSpec(runs: readonly ChartRun[]): ChartSpec {
+export function rateSpec(runs: readonly ChartRun[], smoothing: number): ChartSpec {
   const several = runs.length > 1;
+  const norm = (run: ChartRun): Pick<ChartSeries, "n" | "x" | "y" | "raw"> => {
+    const { n, step, gradNorm } = run.series;
+    return smoothing > 0 ? { n, x: step, y: smooth(gradNorm, n, smoothing), raw: gradNorm } : { n, x: step, y: gradNorm };
+  };
   return {
     title: several ? "gradient norm" : "learning rate",
     unit: "",
@@ -201,11 +205,12 @@ export function rateSpec(runs: readonly ChartRun[]): ChartSpec {
     xEnd: lastStep(runs),
     ...(several ? { logY: true } : { right: { title: "gradient norm", unit: "", logY: true } }),
     series: runs.flatMap((run): ChartSeries[] => {
-      const { n, step, learningRate, gradNorm } = run.series;
-      if (several) return [{ name: run.name, slot: run.slot, n, x: step, y: gradNorm }];
+      if (several) return [{ name: run.name, slot: run.slot, ...norm(run) }];
+      const { n, step, learningRate } = run.series;
+      const other = run.slot === 2 ? 3 : 2;
       return [
+        { name: "gradient norm", slot: other, axis: "right", width: 1.5, solid: true, ...norm(run) },
         { name: "learning rate", slot: run.slot, n, x: step, y: learningRate },
-        { name: "gradient norm", slot: run.slot === 2 ? 3 : 2, n, x: step, y: gradNorm, axis: "right" },
       ];
     }),
     rules: [],
