@@ -159,12 +159,14 @@ async function buildPage() {
     loader: { ".ttf": "file", ".svg": "text" },
     define: { "process.env.NODE_ENV": '"production"' },
   };
-  rmSync(path.join(root, "dist/renderer"), { recursive: true, force: true });
+  // Built beside and then put in place, so that a server that runs meanwhile keeps its page.
+  const made = "dist/renderer.new";
+  rmSync(path.join(root, made), { recursive: true, force: true });
   await Promise.all([
     bundle({
       ...common,
       entryPoints: { app: "renderer/app/main.tsx" },
-      outdir: "dist/renderer",
+      outdir: made,
       format: "esm",
       splitting: true,
       jsx: "automatic",
@@ -177,11 +179,13 @@ async function buildPage() {
         "editor.worker": "monaco-editor/editor/editor.worker.js",
         "ts.worker": "renderer/features/notebook/editor/cells.worker.ts",
       },
-      outdir: "dist/renderer/workers",
+      outdir: `${made}/workers`,
       format: "iife",
     }),
   ]);
-  cpSync(path.join(root, "renderer/app/index.html"), path.join(root, "dist/renderer/index.html"));
+  cpSync(path.join(root, "renderer/app/index.html"), path.join(root, made, "index.html"));
+  rmSync(path.join(root, "dist/renderer"), { recursive: true, force: true });
+  renameSync(path.join(root, made), path.join(root, "dist/renderer"));
 }
 
 /** Our WebAssembly is written in AssemblyScript: kernels/train/x.as.ts → dist/kernels/train/x.wasm. */
