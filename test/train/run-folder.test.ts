@@ -6,6 +6,7 @@ import {
   mkdtempSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   writeFileSync,
 } from "node:fs";
@@ -194,6 +195,23 @@ describe("a checkpoint", () => {
     expect(() => readCheckpoint(folder, 5, memory())).toThrow(
       expect.objectContaining({ code: "train.damaged-checkpoint" }),
     );
+  });
+
+  it("that cannot be written leaves the earlier ones", () => {
+    const folder = newRun();
+    writeCheckpoint(folder, fill(memory()), { step: 5, seed: 0, score: null });
+    // A file where the side folder would go, as a full disk would stop it.
+    const blocked = path.join(folder, "checkpoints/.step-10.new");
+    const place = path.join(folder, "checkpoints");
+    renameSync(place, `${place}-kept`);
+    writeFileSync(place, "");
+    expect(() => writeCheckpoint(folder, memory(), { step: 10, seed: 0, score: null })).toThrow(
+      expect.objectContaining({ code: "train.checkpoint-failed", kind: "environment" }),
+    );
+    rmSync(place);
+    renameSync(`${place}-kept`, place);
+    expect(existsSync(blocked)).toBe(false);
+    expect(readCheckpoint(folder, 5, memory()).step).toBe(5);
   });
 
   it("stays while it is one of the two newest or the best", () => {
