@@ -3,7 +3,8 @@ import { statSync } from "node:fs";
 import { type Compute, defaultCompute, type GraphSession, type SessionOptions } from "../graph/compute.ts";
 import type { Graph } from "../graph/ir.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
-import { tensor } from "../graph/tensor.ts";
+import { defaultThreads } from "../graph/session.ts";
+import { elementCount, tensor } from "../graph/tensor.ts";
 import { type BertConfig, bertWeightShapes, buildEncoderGraph } from "../model/bert.ts";
 import type { Weights } from "../model/weights.ts";
 import { ParallaxError } from "../protocol/errors.ts";
@@ -139,6 +140,8 @@ async function openBert(
 ): Promise<GraphSession> {
   const config = spec.bert!;
   const choices = { pooling: spec.pooling!, normalise: spec.normalise };
+  const threads = options.threads ?? defaultThreads(countWeights(config));
+  const session = { ...sessionOptions(options), threads };
   const build = (): Graph => {
     const weights = bertWeights(openSafetensors(spec.weights.file), config);
     const graph = buildEncoderGraph(config, weights, { ...choices, weightsAs: "initializers" });
@@ -153,15 +156,21 @@ async function openBert(
   } catch (error) {
     // A full disk must not keep anyone from encoding.
     if (!(error instanceof ParallaxError) || error.code !== "file.write-failed") throw error;
-    return compute(options).createSession({ graph: build() }, sessionOptions(options));
+    return compute(options).createSession({ graph: build() }, session);
   }
   try {
-    return await compute(options).createSession({ path: file }, sessionOptions(options));
+    return await compute(options).createSession({ path: file }, session);
   } catch (error) {
     if (!(error instanceof ParallaxError) || error.code !== "session.create-failed") throw error;
     forgetGraph(key);
-    return compute(options).createSession({ path: (await cachedGraph(key, build)).path }, sessionOptions(options));
+    return compute(options).createSession({ path: (await cachedGraph(key, build)).path }, session);
   }
+}
+
+function countWeights(config: BertConfig): number {
+  let sum = 0;
+  for (const shape of bertWeightShapes(config).values()) sum += elementCount(shape);
+  return sum;
 }
 
 /** Weights that have shapes and no numbers: enough to build a graph whose weights are inputs. */
