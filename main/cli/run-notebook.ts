@@ -44,7 +44,17 @@ export async function runNotebook(options: RunOptions): Promise<number> {
     onRunStarted: (folder) => line.note(`run folder: ${folder}`),
     emit: (event, payload) => {
       if (event === "job.changed") {
-        const { job } = payload as { job: { stage: string; done: number; total: number; unit: string; rate: number | null; etaMs: number | null; finished: boolean } };
+        const { job } = payload as {
+          job: {
+            stage: string;
+            done: number;
+            total: number;
+            unit: string;
+            rate: number | null;
+            etaMs: number | null;
+            finished: boolean;
+          };
+        };
         if (job.finished) line.close();
         else line.show({ ...job, rate: job.rate ?? undefined, etaMs: job.etaMs ?? undefined, note: undefined });
       }
@@ -64,7 +74,9 @@ export async function runNotebook(options: RunOptions): Promise<number> {
   process.on("SIGTERM", interrupt);
 
   const outcomes: CellOutcome[] = [];
-  const code = notebook.cells.flatMap((cell, index) => (cell.cell_type === "code" && cell.source.trim() !== "" ? [{ cell, index }] : []));
+  const code = notebook.cells.flatMap((cell, index) =>
+    cell.cell_type === "code" && cell.source.trim() !== "" ? [{ cell, index }] : [],
+  );
   try {
     for (const { cell, index } of code) {
       if (interrupted) break;
@@ -91,7 +103,9 @@ export async function runNotebook(options: RunOptions): Promise<number> {
   const failed = outcomes.filter((outcome) => outcome.state !== "done");
   const ran = outcomes.length;
   if (options.json)
-    process.stdout.write(`${JSON.stringify({ notebook: options.file, out: options.out, cells: code.length, ran, ok: failed.length === 0 && ran === code.length, outcomes }, null, 2)}\n`);
+    process.stdout.write(
+      `${JSON.stringify({ notebook: options.file, out: options.out, cells: code.length, ran, ok: failed.length === 0 && ran === code.length, outcomes }, null, 2)}\n`,
+    );
   else
     process.stderr.write(
       failed.length === 0 && ran === code.length
@@ -125,18 +139,29 @@ async function read(file: string): Promise<ReturnType<typeof decodeNotebook>> {
   try {
     bytes = await readFile(file);
   } catch (cause) {
-    throw new ParallaxError("run.unreadable", `${file} could not be read.`, { cause, hint: "Check the path of the notebook." });
+    throw new ParallaxError("run.unreadable", `${file} could not be read.`, {
+      cause,
+      hint: "Check the path of the notebook.",
+    });
   }
   const parsed = decodeNotebook(bytes);
   if (parsed.problem !== null) {
     const { code, message, kind, hint, details } = parsed.problem;
-    throw new ParallaxError(code, message, { kind, ...(hint === undefined ? {} : { hint }), ...(details === undefined ? {} : { details }) });
+    throw new ParallaxError(code, message, {
+      kind,
+      ...(hint === undefined ? {} : { hint }),
+      ...(details === undefined ? {} : { details }),
+    });
   }
   return parsed;
 }
 
 function printCell(cell: Cell, index: number, state: CellState, outputs: readonly Output[]): void {
-  const first = cell.source.trim().split("\n").find((text) => !/^\s*(\/\/|import\b)/.test(text)) ?? "";
+  const first =
+    cell.source
+      .trim()
+      .split("\n")
+      .find((text) => !/^\s*(\/\/|import\b)/.test(text)) ?? "";
   const mark = state.state === "done" ? color.green("✓") : color.red("✕");
   const time = state.elapsedMs === null ? "" : ` ${formatDuration(state.elapsedMs)}`;
   process.stdout.write(`${mark} cell ${index + 1}${time}  ${color.dim(first.slice(0, 80))}\n`);

@@ -103,6 +103,14 @@ export class Host {
       .map((document) => document.name);
   }
 
+  /** Saves all that is unsaved; notebooks without a name get one. @throws {ParallaxError} at the first that fails */
+  async saveAll(): Promise<void> {
+    for (const document of this.documents.all().filter((each) => each.isDirty)) {
+      const file = await this.documents.saveTarget(document, undefined);
+      await document.save(file === undefined ? {} : { file });
+    }
+  }
+
   /** Backs up what is unsaved, ends the kernels (runs go on: they are processes of their own), lets the pages go. */
   async dispose(): Promise<void> {
     this.#runs.dispose();
@@ -208,7 +216,7 @@ export class Host {
         return this.#hello();
       },
       "app.start-page": async () => ({
-        recents: this.#recents.notebooks((file) => this.root.name(file)),
+        recents: await this.#recents.notebooks((file) => this.root.name(file)),
         examples: listExamples().map(({ id, title, summary, minutes }) => ({ id, title, summary, minutes })),
         encoder: await defaultEncoderState(),
       }),

@@ -23,7 +23,8 @@ export class Recents {
     this.#file = path.join(dataFolder, "recents.json");
   }
 
-  notebooks(nameOf: (file: string) => string): HostResult<"app.start-page">["recents"] {
+  async notebooks(nameOf: (file: string) => string): Promise<HostResult<"app.start-page">["recents"]> {
+    await this.#writing;
     return this.#read().notebooks.map(({ file, openedAt }) => ({
       path: nameOf(file),
       name: path.basename(file),
@@ -32,7 +33,8 @@ export class Recents {
     }));
   }
 
-  runs(): string[] {
+  async runs(): Promise<string[]> {
+    await this.#writing;
     return this.#read().runs;
   }
 

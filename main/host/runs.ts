@@ -44,7 +44,7 @@ export class Runs {
 
   /** Newest first. Folders that are no whole run are left out. */
   async list(): Promise<RunSummary[]> {
-    const folders = new Set([...(await findRuns(this.#options.root)), ...this.#options.recents.runs()]);
+    const folders = new Set([...(await findRuns(this.#options.root)), ...(await this.#options.recents.runs())]);
     return [...folders]
       .flatMap((folder) => {
         try {

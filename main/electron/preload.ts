@@ -1,0 +1,13 @@
+/**
+ * The only bridge into the page: it may ask for a port to the host. The page gets no ipcRenderer and nothing of Node.
+ * renderer/host/port-electron.ts is the other side.
+ */
+import { contextBridge, ipcRenderer } from "electron";
+
+ipcRenderer.on("parallax.port", (event) => {
+  window.postMessage({ parallax: "port" }, location.origin, [...event.ports]);
+});
+
+contextBridge.exposeInMainWorld("parallaxDesktop", {
+  requestPort: () => ipcRenderer.send("parallax.request-port"),
+});
