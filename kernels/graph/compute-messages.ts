@@ -14,6 +14,7 @@ export type ComputeRequest =
   | { method: "dispose"; session: number }
   | { method: "counts" }
   | { method: "collect" }
+  | { method: "stop" }
   | { method: "runtime" };
 
 export interface ComputeCall {
@@ -29,3 +30,14 @@ export interface CreatedSession {
   inputs: readonly ValueInfo[];
   outputs: readonly ValueInfo[];
 }
+
+/** What the thread is started with. */
+export interface ComputeThreadData {
+  /** Two shared numbers, see `STOPPING` and `BUSY`. */
+  state: Int32Array<SharedArrayBuffer>;
+}
+
+/** Index of the number that the owner sets to 1 when nothing new may start. */
+export const STOPPING = 0;
+/** Index of the number that is 1 while ONNX Runtime works. */
+export const BUSY = 1;

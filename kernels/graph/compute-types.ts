@@ -59,7 +59,10 @@ export interface Compute {
   counts(): Promise<{ sessions: number; tensors: number }>;
   /** Version of ONNX Runtime and its providers. */
   runtime(): Promise<{ version: string; providers: { name: string; bundled: boolean }[] }>;
-  /** Stops at once, in the middle of a run too: what waits is rejected with compute.terminated. Later sessions work. */
+  /**
+   * Gives up all work: what waits is rejected with compute.terminated at once, and its models are gone. The run that is
+   * going on cannot be broken off; the promise resolves when it is over. New sessions can be made without waiting.
+   */
   terminate(): Promise<void>;
   /** Frees every session. */
   dispose(): Promise<void>;

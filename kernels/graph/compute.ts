@@ -5,7 +5,14 @@
 import path from "node:path";
 import { Worker } from "node:worker_threads";
 import { fromErrorData, invariant, ParallaxError } from "../protocol/errors.ts";
-import type { ComputeAnswer, ComputeRequest, CreatedSession } from "./compute-messages.ts";
+import {
+  BUSY,
+  type ComputeAnswer,
+  type ComputeRequest,
+  type ComputeThreadData,
+  type CreatedSession,
+  STOPPING,
+} from "./compute-messages.ts";
 import type {
   Compute,
   GraphSession,
@@ -52,15 +59,27 @@ interface Waiting {
   reject(error: unknown): void;
 }
 
-/** One start of the thread. When it ends, so do its sessions. */
+/** How long the end of the process waits for a run that cannot be broken off. */
+const EXIT_WAIT_MS = 30_000;
+
+/**
+ * One start of the thread. When it ends, so do its sessions. A thread that is ended from outside while ONNX Runtime
+ * works aborts the process, so it is asked to end, and the end of the process waits for the run that is going on.
+ */
 class ComputeThread {
+  readonly #state = new Int32Array(new SharedArrayBuffer(8));
+  readonly #exited: Promise<void>;
   readonly #worker: Worker;
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
   #ended: ParallaxError | undefined;
 
   constructor() {
-    this.#worker = new Worker(path.join(packageRoot(), "dist/kernels/graph/compute.worker.mjs"), { name: "compute" });
+    this.#worker = new Worker(path.join(packageRoot(), "dist/kernels/graph/compute.worker.mjs"), {
+      name: "compute",
+      workerData: { state: this.#state } satisfies ComputeThreadData,
+    });
+    process.on("exit", this.#atExit);
     this.#worker.on("message", (answer: ComputeAnswer) => {
       const waiting = this.#waiting.get(answer.id);
       this.#waiting.delete(answer.id);
@@ -72,9 +91,20 @@ class ComputeThread {
       this.#end(died(`failed: ${error instanceof Error ? error.message : String(error)}`, error)),
     );
     this.#worker.on("messageerror", (error) => this.#end(died("sent a message that cannot be read", error)));
-    this.#worker.on("exit", (code) => this.#end(died(`ended with code ${code}`)));
+    this.#exited = new Promise((resolve) => {
+      this.#worker.on("exit", (code) => {
+        process.off("exit", this.#atExit);
+        this.#end(died(`ended with code ${code}`));
+        resolve();
+      });
+    });
     this.#hold();
   }
+
+  #atExit = () => {
+    Atomics.store(this.#state, STOPPING, 1);
+    Atomics.wait(this.#state, BUSY, 1, EXIT_WAIT_MS);
+  };
 
   get hasEnded(): boolean {
     return this.#ended !== undefined;
@@ -108,14 +138,17 @@ class ComputeThread {
     });
   }
 
+  /** Rejects what waits at once; resolves when the thread has ended, after the run that it is in. */
   async stop(): Promise<void> {
+    Atomics.store(this.#state, STOPPING, 1);
+    if (!this.#ended) this.#worker.postMessage({ id: 0, request: { method: "stop" } });
     this.#end(
       new ParallaxError("compute.terminated", "The compute thread was stopped.", {
         kind: "cancelled",
         hint: "Load the encoder again.",
       }),
     );
-    await this.#worker.terminate();
+    await this.#exited;
   }
 }
 

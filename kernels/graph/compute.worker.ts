@@ -1,13 +1,25 @@
-/** The compute thread: it owns every session of its process and answers one request after the other. */
-import { parentPort } from "node:worker_threads";
+/**
+ * The compute thread: it owns every session of its process and answers one request after the other. It ends itself:
+ * a thread that is ended from outside while ONNX Runtime works takes the whole process with it.
+ */
+import { parentPort, workerData } from "node:worker_threads";
 import { invariant, ParallaxError, toErrorData } from "../protocol/errors.ts";
-import type { ComputeAnswer, ComputeCall, ComputeRequest, CreatedSession } from "./compute-messages.ts";
+import {
+  BUSY,
+  type ComputeAnswer,
+  type ComputeCall,
+  type ComputeRequest,
+  type ComputeThreadData,
+  type CreatedSession,
+  STOPPING,
+} from "./compute-messages.ts";
 import type { GraphSession } from "./compute-types.ts";
 import { createSession, runtimeReport, sessionCounts } from "./session.ts";
 import type { Tensor } from "./tensor.ts";
 
 const port = parentPort;
 invariant(port, "the compute thread was started as a process");
+const { state } = workerData as ComputeThreadData;
 const sessions = new Map<number, GraphSession>();
 let next = 1;
 let queue: Promise<void> = Promise.resolve();
@@ -31,8 +43,16 @@ async function answer(request: ComputeRequest): Promise<unknown> {
       const { report, inputs, outputs } = session;
       return { session: id, report, inputs, outputs } satisfies CreatedSession;
     }
-    case "run":
-      return await sessionOf(request.session).run(request.feeds, request.outputs ? { outputs: request.outputs } : {});
+    case "run": {
+      const results = await sessionOf(request.session).run(
+        request.feeds,
+        request.outputs ? { outputs: request.outputs } : {},
+      );
+      // ONNX Runtime's own memory must not outlive this thread: what leaves it is a copy, which is then handed over.
+      return Object.fromEntries(
+        Object.entries(results).map(([name, value]) => [name, { ...value, data: value.data.slice() }]),
+      );
+    }
     case "dispose": {
       const session = sessions.get(request.session);
       sessions.delete(request.session);
@@ -46,6 +66,23 @@ async function answer(request: ComputeRequest): Promise<unknown> {
       return null;
     case "runtime":
       return await runtimeReport();
+    case "stop":
+      for (const session of sessions.values()) await session.dispose();
+      sessions.clear();
+      return null;
+  }
+}
+
+/** Marks the time in which the thread must not be ended; starts nothing once the owner has said stop. */
+async function guarded(request: ComputeRequest): Promise<unknown> {
+  Atomics.store(state, BUSY, 1);
+  try {
+    if (Atomics.load(state, STOPPING) === 1 && request.method !== "stop")
+      throw new ParallaxError("compute.terminated", "The compute thread was stopped.", { kind: "cancelled" });
+    return await answer(request);
+  } finally {
+    Atomics.store(state, BUSY, 0);
+    Atomics.notify(state, BUSY);
   }
 }
 
@@ -63,10 +100,11 @@ port.on("message", ({ id, request }: ComputeCall) => {
   queue = queue.then(async () => {
     let reply: ComputeAnswer;
     try {
-      reply = { id, result: await answer(request) };
+      reply = { id, result: await guarded(request) };
     } catch (error) {
       reply = { id, error: toErrorData(error) };
     }
     port.postMessage(reply, "result" in reply && request.method === "run" ? transferable(reply.result) : []);
+    if (request.method === "stop") port.close();
   });
 });
