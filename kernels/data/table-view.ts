@@ -115,7 +115,11 @@ function width(text: string): number {
   return columns;
 }
 
-/** What a table shows: our view, HTML and plain text of the same rows. */
+/** Rows that HTML and plain text show of a long table: they cannot scroll as our view does. */
+const STATIC_ROWS = 20;
+
+/** What a table shows: our view, and its first rows as HTML and plain text. */
 export function tableBundle(view: TableView): MimeBundle {
-  return { [MIME.table]: view, [MIME.html]: tableHtml(view), [MIME.plain]: tablePlain(view) };
+  const head = { ...view, rows: view.rows.slice(0, STATIC_ROWS) };
+  return { [MIME.table]: view, [MIME.html]: tableHtml(head), [MIME.plain]: tablePlain(head) };
 }
