@@ -157,9 +157,9 @@ export function LineChart({ source, fileName, height = 220 }: Props) {
 
 function ChartHeading({ spec }: { spec: ChartSpec }) {
   return (
-    <span className="plot-heading">
+    <span className="plot-heading" title={spec.right ? `left: ${spec.title}, right: ${spec.right.title}` : undefined}>
       <b>{spec.title}</b> {spec.unit}
-      {spec.right && ` · ${spec.right.title} (right)`}
+      {spec.right && ` · ${spec.right.title}`}
     </span>
   );
 }

@@ -1,1 +1,1 @@
-declare module "plotly.js-dist-min";
+declare module "plotly.js-strict-dist-min";

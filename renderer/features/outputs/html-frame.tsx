@@ -55,7 +55,6 @@ export function HtmlFrame({ html, name }: { html: string; name: string }) {
         title={name}
         sandbox="allow-scripts"
         referrerPolicy="no-referrer"
-        loading="lazy"
         srcDoc={source}
         style={{ height: Math.min(TALLEST, height ?? 40) }}
       />

@@ -83,6 +83,7 @@ function PromptRow({ report, score, baseline }: { report: PromptReport; score: P
 }
 
 function Delta({ score, n }: { score: PromptScore; n: number }) {
+  if (!Number.isFinite(score.delta)) return <span className="out-muted">–</span>;
   if (!score.clear)
     return (
       <span

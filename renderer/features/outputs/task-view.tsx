@@ -49,8 +49,7 @@ export function TaskView({ result }: { result: TaskResult }) {
         ))}
       </dl>
       <p className="out-note">
-        {interval.method}
-        {Number.isFinite(result.elapsedMs) && ` · ${formatDuration(result.elapsedMs)}`}
+        {[interval.method, Number.isFinite(result.elapsedMs) ? formatDuration(result.elapsedMs) : ""].filter(Boolean).join(" · ")}
       </p>
     </section>
   );

@@ -85,11 +85,13 @@ export function drawMap(
           if (to) pen.polyline([from[0], from[1], to[0], to[1]], { stroke: theme.text, width: 1, alpha: 0.35 });
         }
     }
+    // Many rims together would read as black: they get thinner.
+    const rim = dim && marks.selected!.reduce((sum, v) => sum + v, 0) > 80 ? 0.8 : 1.5;
     if (dim)
       for (let i = 0; i < data.n; i++) {
         if (!visible(i) || marks.selected![i] !== 1) continue;
         const at = place(i);
-        if (at) rimmed(pen, data, theme, i, at, radius);
+        if (at) rimmed(pen, data, theme, i, at, radius, rim);
       }
     drawNames(pen, width, height, data, camera, marks, theme);
     for (const i of [marks.hover, marks.focus]) {
@@ -108,13 +110,21 @@ function look(data: MapData, i: number): { slot: number; marker: (typeof MARKERS
 }
 
 /** A rim in the text's colour keeps a selected mark apart from its neighbours. */
-function rimmed(pen: Pen, data: MapData, theme: PlotTheme, i: number, [x, y]: [number, number], radius: number): void {
+function rimmed(
+  pen: Pen,
+  data: MapData,
+  theme: PlotTheme,
+  i: number,
+  [x, y]: [number, number],
+  radius: number,
+  width = 1.5,
+): void {
   const { slot, marker } = look(data, i);
   const colour = slotColour(theme, slot);
   if (marker === "ring") {
-    pen.marker("circle", x, y, radius + 1, { fill: theme.bg, stroke: theme.text, width: 1.5 });
+    pen.marker("circle", x, y, radius + 1, { fill: theme.bg, stroke: theme.text, width });
     pen.marker("ring", x, y, radius - 0.6, { fill: colour });
-  } else pen.marker(marker, x, y, radius, { fill: colour, stroke: theme.text, width: 1.5 });
+  } else pen.marker(marker, x, y, radius, { fill: colour, stroke: theme.text, width });
 }
 
 type Stamp = (i: number, x: number, y: number, alpha: number) => void;
