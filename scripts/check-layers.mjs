@@ -33,7 +33,7 @@ const RESERVED = {
   "onnxruntime-node": { only: [/^kernels\/graph\/session\.ts$/], instead: "kernels/graph/compute.ts" },
   electron: { only: [/^main\/electron\//], instead: "main/host" },
   react: { only: [/^renderer\//], instead: "the renderer" },
-  "plotly.js-dist-min": { only: [/^renderer\/plot\//], instead: "renderer/plot" },
+  "plotly.js-strict-dist-min": { only: [/^renderer\/plot\//], instead: "renderer/plot" },
   "monaco-editor": { only: [/^renderer\//], instead: "the renderer" },
 };
 
