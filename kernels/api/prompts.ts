@@ -169,13 +169,22 @@ function forestPlot(report: PromptReport): Figure {
   };
   return {
     title: `Differences to "${report.baseline}" on ${report.task}`,
-    x: { label: `difference in ${metricWords(report.metric)}`, unit: "×100" },
-    // Categories run upwards; the first prompt belongs on top.
-    y: { label: "prompt", scale: "category", categories: [...names].reverse() },
+    x: { label: `difference in ${metricWords(report.metric)}`, unit: "×100", domain: domainWithZero(lines) },
+    y: { label: "prompt", scale: "category", categories: names },
     marks: [...group(true), ...group(false), { kind: "rule", along: "y", value: 0, label: report.baseline }],
     notes: [
       `n = ${report.n.toLocaleString("en-US")} ${report.unit}, seed ${report.seed}; ${report.gapInterval.method}.`,
     ],
     height: Math.max(220, 120 + 36 * values.length),
   };
+}
+
+/** From the lowest to the highest end of an interval and 0, with room for a point and the label at 0. */
+function domainWithZero(lines: PromptReport["scores"]): [number, number] {
+  const ends = lines
+    .flatMap((line) => [line.deltaInterval.low * 100, line.deltaInterval.high * 100])
+    .filter(Number.isFinite);
+  const [low, high] = [Math.min(0, ...ends), Math.max(0, ...ends)];
+  const span = high - low || 1;
+  return [low - 0.06 * span, high + 0.12 * span];
 }

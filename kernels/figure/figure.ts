@@ -12,7 +12,7 @@ export interface Axis {
   /** Unit in brackets after the label: "nats", "×100". */
   unit?: string;
   scale?: "linear" | "log" | "category";
-  /** Order of the categories, when scale is "category". */
+  /** Order of the categories, from the left or from the top, when scale is "category". */
   categories?: string[];
   domain?: [low: number, high: number];
   /** Show no ticks or numbers: for map axes, whose values mean nothing. */

@@ -56,7 +56,8 @@ export function toPlotly(figure: Figure): PlotlyFigure {
       paper_bgcolor: PAPER,
       plot_bgcolor: PAPER,
       xaxis: axis(figure.x),
-      yaxis: axis(figure.y),
+      // Categories read from the top, as in the SVG; Plotly would start below.
+      yaxis: { ...axis(figure.y), ...(figure.y.scale === "category" ? { autorange: "reversed" } : {}) },
       shapes,
       annotations,
       showlegend: named.size > 1,

@@ -88,7 +88,7 @@ describe("permutationTests", () => {
       expect(rate).toBeGreaterThanOrEqual(0.035);
       expect(rate).toBeLessThanOrEqual(0.065);
     }
-  });
+  }, 120_000);
 });
 
 test("Holm's correction multiplies from the smallest p, never falls and stops at 1", () => {
