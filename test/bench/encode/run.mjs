@@ -2,7 +2,8 @@
 /**
  * `npm run bench:encode`: texts a second of Parallax against transformers.js. Both read the same ONNX file (token vectors
  * of all-MiniLM-L6-v2), on the same sentences, with the same threads and the same largest batch, in turns, each in a
- * process of its own. The ratio is the median over the rounds. ROUNDS, THREADS and BATCH change the defaults.
+ * process of its own. The ratio is the median over the rounds. ROUNDS, THREADS, BATCH and TEXTS (how many) change the
+ * defaults.
  */
 import { execFileSync, fork } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
@@ -58,7 +59,7 @@ function side(file) {
     ask: (message) =>
       new Promise((resolve, reject) => {
         child.once("message", (answer) => (answer.error ? reject(new Error(answer.error)) : resolve(answer)));
-        child.once("exit", (code) => reject(new Error(`${file} ended with code ${code}`)));
+        child.once("exit", (code, signal) => reject(new Error(`${file} ended with ${signal ?? `code ${code}`}`)));
         child.send(message);
       }),
     close: () => child.kill(),
@@ -85,7 +86,8 @@ await build({
   logLevel: "warning",
 });
 
-const { texts, source } = sentences();
+const { texts: all, source } = sentences();
+const texts = all.slice(0, Number(process.env.TEXTS ?? all.length));
 const a = side(ours);
 const b = side(path.join(here, "theirs.mjs"));
 try {
