@@ -6,7 +6,7 @@ interface DialogProps {
   title: string;
   onClose(): void;
   children: ReactNode;
-  /** Buttons at the bottom; the first one that has `autoFocus` gets the keyboard. */
+  /** Buttons at the bottom; the one with `data-autofocus` gets the keyboard. */
   actions?: ReactNode;
   width?: number;
 }
@@ -22,6 +22,9 @@ export function Dialog({ title, onClose, children, actions, width = 480 }: Dialo
     const dialog = ref.current;
     const opener = document.activeElement as HTMLElement | null;
     if (dialog && !dialog.open) dialog.showModal();
+    // React's autoFocus comes before the dialog is open, and the browser would choose the close button.
+    const first = dialog?.querySelector<HTMLElement>("[data-autofocus]") ?? dialog?.querySelector(".dialog-body");
+    (first as HTMLElement | null | undefined)?.focus();
     return () => {
       dialog?.close();
       // Only when nobody took the focus on purpose meanwhile.
@@ -51,7 +54,9 @@ export function Dialog({ title, onClose, children, actions, width = 480 }: Dialo
           </h2>
           <IconButton icon="close" label="Close" onClick={onClose} />
         </header>
-        <div className="dialog-body">{children}</div>
+        <div className="dialog-body" tabIndex={-1}>
+          {children}
+        </div>
         {actions && <footer className="dialog-actions">{actions}</footer>}
       </div>
     </dialog>

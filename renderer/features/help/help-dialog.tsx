@@ -2,7 +2,7 @@ import { Fragment } from "react";
 import { commands } from "../../commands/table.ts";
 import { useApp } from "../../state/hooks.ts";
 import { Dialog } from "../../ui/dialog.tsx";
-import { Kbd } from "../../ui/kbd.tsx";
+import { Kbd, keyText } from "../../ui/kbd.tsx";
 import "./help.css";
 
 const GROUPS = ["Run", "Cell", "Move", "Kernel", "File", "View", "Help"] as const;
@@ -28,7 +28,7 @@ export function HelpDialog() {
                 {rows.map((command) => (
                   <Fragment key={command.id}>
                     <dt>
-                      {command.keys.map((keys, i) => (
+                      {distinct(command.keys).map((keys, i) => (
                         <Fragment key={keys}>
                           {i > 0 && " "}
                           <Kbd keys={keys} />
@@ -45,4 +45,9 @@ export function HelpDialog() {
       </div>
     </Dialog>
   );
+}
+
+/** Mod+Enter and Ctrl+Enter are one key where there is no command key. */
+function distinct(keys: readonly string[]): string[] {
+  return keys.filter((one, i) => keys.findIndex((other) => keyText(other) === keyText(one)) === i);
 }

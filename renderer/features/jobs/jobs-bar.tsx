@@ -53,7 +53,12 @@ function JobLine({ job }: { job: JobState }) {
           Force stop (restarts the kernel, variables are lost)
         </Button>
       ) : (
-        <Button size="small" disabled={job.cancelledAt !== null} onClick={() => void app.cancelJob(job.id)}>
+        // Not `disabled`: that would take the keyboard away from whoever pressed it.
+        <Button
+          size="small"
+          aria-disabled={job.cancelledAt !== null}
+          onClick={() => job.cancelledAt === null && void app.cancelJob(job.id)}
+        >
           {job.cancelledAt === null ? "Cancel" : "Stopping…"}
         </Button>
       )}

@@ -84,6 +84,10 @@ export const CellView = memo(function CellView(props: CellViewProps) {
       {...(active ? { "aria-current": true } : {})}
       tabIndex={active ? 0 : -1}
       data-cell={cell.id}
+      onFocus={(event) => {
+        if (event.target === box.current && !active)
+          app.store.dispatch({ type: "cell.selected", docId, cellId: cell.id, mode: "command" });
+      }}
       onMouseDown={(event) => {
         if ((event.target as HTMLElement).closest(".cell-source, .cell-toolbar")) return;
         const extend = event.shiftKey;

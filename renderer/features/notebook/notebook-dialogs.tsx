@@ -68,8 +68,7 @@ function SaveAs({ doc }: { doc: DocumentState }) {
           id={`${id}-path`}
           className="field"
           value={path}
-          // biome-ignore lint/a11y/noAutofocus: the dialog was opened to write this name
-          autoFocus
+          data-autofocus
           spellCheck={false}
           onFocus={(event) => event.currentTarget.setSelectionRange(0, path.replace(/\.ipynb$/, "").length)}
           onChange={(event) => setPath(event.currentTarget.value)}
@@ -98,7 +97,7 @@ function Restart({ doc, thenRun }: { doc: DocumentState; thenRun: string[] }) {
           <Button
             size="large"
             tone="primary"
-            autoFocus
+            data-autofocus
             onClick={() => {
               close();
               void restart(app, doc.docId, thenRun);
@@ -140,7 +139,7 @@ function Close({ doc }: { doc: DocumentState }) {
             <Button
               size="large"
               tone="primary"
-              autoFocus
+              data-autofocus
               onClick={() => {
                 close();
                 if (doc.path === null)
@@ -175,7 +174,7 @@ function Overwrite({ doc }: { doc: DocumentState }) {
       onClose={close}
       actions={
         <>
-          <Button size="large" onClick={close} autoFocus>
+          <Button size="large" onClick={close} data-autofocus>
             Cancel
           </Button>
           <Button

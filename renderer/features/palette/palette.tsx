@@ -17,6 +17,7 @@ export function Palette() {
   useEffect(() => {
     const opener = document.activeElement as HTMLElement | null;
     dialog.current?.showModal();
+    dialog.current?.querySelector("input")?.focus();
     return () => {
       if (document.activeElement === document.body || document.activeElement === null) opener?.focus();
     };
@@ -37,7 +38,7 @@ export function Palette() {
       }}
     >
       <Command label="Commands" loop>
-        <Command.Input className="palette-input" placeholder="Type a command" autoFocus />
+        <Command.Input className="palette-input" placeholder="Type a command" />
         <Command.List className="palette-list">
           <Command.Empty className="palette-empty">No command has this name.</Command.Empty>
           {GROUPS.map((group) => {

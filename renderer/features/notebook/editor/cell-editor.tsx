@@ -49,7 +49,11 @@ export function CellEditor(props: CellEditorProps) {
     let model = monaco.editor.getModel(uri);
     if (model && model.getLanguageId() !== language) monaco.editor.setModelLanguage(model, language);
     model ??= monaco.editor.createModel(latest.current.source, language, uri);
-    model.updateOptions({ tabSize: 2, insertSpaces: true });
+    model.updateOptions({
+      tabSize: 2,
+      insertSpaces: true,
+      bracketColorizationOptions: { enabled: false, independentColorPoolPerBracketType: false },
+    });
     if (model.getValue() !== latest.current.source) model.setValue(latest.current.source);
     const wrap = language !== "typescript";
     const made = monaco.editor.create(box.current, {
@@ -72,7 +76,10 @@ export function CellEditor(props: CellEditorProps) {
       overviewRulerBorder: false,
       hideCursorInOverviewRuler: true,
       guides: { indentation: false },
-      bracketPairColorization: { enabled: false },
+      codeLens: false,
+      colorDecorators: false,
+      lightbulb: { enabled: monaco.editor.ShowLightbulbIconMode.Off },
+      dropIntoEditor: { enabled: false },
       padding: { top: 8, bottom: 8 },
       scrollbar: { vertical: "hidden", horizontalScrollbarSize: 8, alwaysConsumeMouseWheel: false, useShadows: false },
       fixedOverflowWidgets: true,

@@ -1,32 +1,8 @@
 /**
- * The editor's own chunk: loaded when the first notebook opens. Only the parts that a cell needs; go-to-next-problem
- * (F8) and Tab-moves-focus (Ctrl+M) are left out because those keys are the notebook's.
+ * The editor's own chunk: loaded when the first notebook opens. All of Monaco's features together, and before the first
+ * editor: its TypeScript mode pulls them in anyway, and a service that comes after the first editor is not found.
  */
-import "monaco-editor/features/bracketMatching/register.js";
-import "monaco-editor/features/caretOperations/register.js";
-import "monaco-editor/features/clipboard/register.js";
-import "monaco-editor/features/codicon/register.js";
-import "monaco-editor/features/comment/register.js";
-import "monaco-editor/features/contextmenu/register.js";
-import "monaco-editor/features/cursorUndo/register.js";
-import "monaco-editor/features/find/register.js";
-import "monaco-editor/features/format/register.js";
-import "monaco-editor/features/hover/register.js";
-import "monaco-editor/features/indentation/register.js";
-import "monaco-editor/features/lineSelection/register.js";
-import "monaco-editor/features/linesOperations/register.js";
-import "monaco-editor/features/links/register.js";
-import "monaco-editor/features/multicursor/register.js";
-import "monaco-editor/features/parameterHints/register.js";
-import "monaco-editor/features/placeholderText/register.js";
-import "monaco-editor/features/readOnlyMessage/register.js";
-import "monaco-editor/features/smartSelect/register.js";
-import "monaco-editor/features/snippet/register.js";
-import "monaco-editor/features/suggest/register.js";
-import "monaco-editor/features/tokenization/register.js";
-import "monaco-editor/features/wordHighlighter/register.js";
-import "monaco-editor/features/wordOperations/register.js";
-import "monaco-editor/features/wordPartOperations/register.js";
+import "monaco-editor/features/register.all.js";
 import "monaco-editor/languages/definitions/markdown/register.js";
 import "monaco-editor/languages/definitions/typescript/register.js";
 import * as monaco from "monaco-editor/editor/editor.api.js";
