@@ -33,7 +33,10 @@ export interface ErrorOutput {
   ename: string;
   evalue: string;
   traceback: string[];
-  /** Our CellError (kernels/protocol/kernel-messages.ts) for the view with cell and line; absent in foreign files. */
+  /**
+   * Our CellError (kernels/protocol/kernel-messages.ts) for the view with cell and line. In memory only: nbformat allows
+   * no such field, so after reopening the traceback says it.
+   */
   parallax?: unknown;
   [key: string]: unknown;
 }

@@ -139,6 +139,8 @@ function idToWrite(id: string, before: IdInFile | null): unknown {
 function outputFields(output: Output): Record<string, unknown> {
   const fields: Record<string, unknown> = { ...output };
   if (output.output_type === "stream") fields.text = new Lines(output.text);
+  // Rule 4.2: nbformat allows no field of ours in an error output.
+  if (output.output_type === "error") fields.parallax = KEEP;
   if (output.output_type === "display_data" || output.output_type === "execute_result")
     fields.data = bundleFields(output.data);
   if (typeof output.metadata === "object" && output.metadata !== null && !Array.isArray(output.metadata))

@@ -140,6 +140,9 @@ describe("bad input", () => {
   });
 });
 
+/** Processor time of this process: other work on the machine does not count. */
+const cpuMs = () => process.cpuUsage().user / 1000;
+
 describe("size", () => {
   test("300 MB of metadata stays in the file and out of memory, in seconds", () => {
     const big = `"${"x".repeat(300e6)}"`;
@@ -147,7 +150,7 @@ describe("size", () => {
       '"metadata": {\n  "kernelspec"',
       `"metadata": {\n  "dataset": ${big},\n  "kernelspec"`,
     );
-    const started = performance.now();
+    const started = cpuMs();
     const { notebook, source, problem } = parseNotebook(text);
     expect(problem).toBeNull();
     expect(Object.keys(notebook.metadata)).toEqual(["kernelspec", "language_info"]);
@@ -155,16 +158,16 @@ describe("size", () => {
     const edited = printNotebook({ ...notebook, metadata: { ...notebook.metadata, note: 1 }, cells }, source).text;
     expect(edited.includes('"edited"')).toBe(true);
     expect(edited.length - text.length).toBeLessThan(100);
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(cpuMs() - started).toBeLessThan(10_000);
   });
 
   test("5,000 cells are read, edited and printed in well under a second each", () => {
     const text = sample(5000);
-    const started = performance.now();
+    const started = cpuMs();
     const { notebook, source } = parseNotebook(text);
     const cells = notebook.cells.map((cell, i) => (i % 2 === 0 ? cell : { ...cell, source: "x" }));
     const { text: printed } = printNotebook({ ...notebook, cells }, source);
     expect(parseNotebook(printed).notebook.cells).toEqual(cells);
-    expect(performance.now() - started).toBeLessThan(5_000);
+    expect(cpuMs() - started).toBeLessThan(5_000);
   });
 });

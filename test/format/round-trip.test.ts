@@ -170,6 +170,13 @@ describe("round trip", () => {
     );
   });
 
+  test("the located error of an error output stays in memory", () => {
+    const error = { output_type: "error" as const, ename: "E", evalue: "e", traceback: ["E: e"] };
+    const cell: Cell = { ...newCell("code"), outputs: [{ ...error, parallax: { frames: [] } }] };
+    const { text } = printNotebook({ ...newNotebook(), cells: [cell] }, null);
+    expect(parseNotebook(text).notebook.cells).toEqual([{ ...cell, outputs: [error] }]);
+  });
+
   test("a new notebook is written as nbformat writes it", () => {
     const fresh: Notebook = {
       ...newNotebook(),
