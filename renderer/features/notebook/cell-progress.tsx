@@ -1,4 +1,3 @@
-import { runCommand } from "../../commands/table.ts";
 import { sameItems, useApp, useSelect } from "../../state/hooks.ts";
 import { jobList } from "../../state/jobs.ts";
 import { Button } from "../../ui/button.tsx";
@@ -35,10 +34,8 @@ export function CellProgress({ docId, cellId, running }: CellProgressProps) {
           <span className="type-caption tabular">{describeJob(job)}</span>
           <Button
             size="small"
-            disabled={job.cancelledAt !== null}
-            onClick={() =>
-              job.cancelledAt === null ? void app.cancelJob(job.id) : runCommand(app, "kernel.interrupt")
-            }
+            aria-disabled={job.cancelledAt !== null}
+            onClick={() => job.cancelledAt === null && void app.cancelJob(job.id)}
           >
             {job.cancelledAt === null ? "Stop" : "Stopping…"}
           </Button>

@@ -7,7 +7,9 @@ let loading: Promise<MonacoChunk> | null = null;
 let loaded: MonacoChunk | null = null;
 
 export function loadMonaco(): Promise<MonacoChunk> {
-  loading ??= import("./monaco.ts").then((chunk) => {
+  loading ??= import("./monaco.ts").then(async (chunk) => {
+    // The grammar comes in a chunk of its own; without it the first editors would show their text in one colour.
+    await chunk.monaco.editor.colorize("", "typescript", {});
     loaded = chunk;
     return chunk;
   });
