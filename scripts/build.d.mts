@@ -1,3 +1,5 @@
+/** Parts of dist/ that can be built alone. */
+export type Part = "node" | "wasm" | "types" | "page";
 export const root: string;
-export function isBuilt(): boolean;
-export function ensureBuilt(log?: (line: string) => void): Promise<void>;
+export function isBuilt(parts?: Part[]): boolean;
+export function ensureBuilt(log?: (line: string) => void, parts?: Part[]): Promise<void>;

