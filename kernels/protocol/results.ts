@@ -92,7 +92,7 @@ export interface PromptScore {
   /** Two-sided paired permutation p, before and after Holm's correction over the prompts shown. */
   p: number;
   pHolm: number;
-  /** True when the interval of delta excludes 0. */
+  /** True when the interval of delta excludes 0 and pHolm is below 0.05. */
   clear: boolean;
   report: EncodeReport;
 }
