@@ -1,5 +1,8 @@
 /** Whether somebody asked the trainer to stop: by the file `stop` in its folder, or by a signal. */
+import { rmSync } from "node:fs";
+import path from "node:path";
 import { CancelledError } from "../protocol/errors.ts";
+import { RUN_FILES } from "../protocol/run-files.ts";
 import { type StopHow, stopRequest } from "./start.ts";
 
 /** How often the file is looked for while an evaluation runs; between steps it is looked for each time. */
@@ -42,8 +45,10 @@ export class StopWatch {
     if (this.requested !== null) throw new CancelledError("The run");
   }
 
+  /** The trainer ends: a request that it followed is done with. */
   close(): void {
     clearInterval(this.#timer);
+    if (this.#how !== null) rmSync(path.join(this.#folder, RUN_FILES.stop), { force: true });
   }
 
   #look(): void {
