@@ -49,7 +49,9 @@ export function FigureFrame({ label, exports, children, controls, asTable, onAsT
           aria-pressed={shown}
           aria-controls={id}
           onClick={() => set(!shown)}
-         aria-label="Show as table" title="Show as table">
+          aria-label="Show as table"
+          title="Show as table"
+        >
           Table
         </Button>
         <FigureMenu exports={exports} />

@@ -160,7 +160,11 @@ export function drawLineChart(
     const titleWidth = pen.measure(spec.title, 12, 600);
     if (spec.unit) pen.text(spec.unit, 12 + titleWidth + 6, 17, { fill: theme.muted, size: 12 });
     if (spec.right && right)
-      pen.text(`${spec.right.title} ${spec.right.unit} →`.replace("  ", " "), width - 12, 17, { fill: theme.muted, size: 12, align: "right" });
+      pen.text(`${spec.right.title} ${spec.right.unit} →`.replace("  ", " "), width - 12, 17, {
+        fill: theme.muted,
+        size: 12,
+        align: "right",
+      });
   }
 
   const xTicks = linearTicks(xLow, xHigh, Math.max(2, Math.floor((x1 - x0) / 84)));
@@ -314,8 +318,8 @@ function drawSeries(
     path(series.x, series.y, series.n, toX, (v) => toY(v, scale), scale.log),
     {
       stroke: colour,
-      width: 2,
-      dash: DASHES[series.slot - 1] ?? [],
+      width: series.width ?? 2,
+      dash: series.solid ? [] : (DASHES[series.slot - 1] ?? []),
     },
   );
   if (series.low && series.high)

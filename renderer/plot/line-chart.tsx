@@ -53,7 +53,10 @@ export function LineChart({ source, fileName, height = 220 }: Props) {
       const context = fitCanvas(element, width, height);
       if (!context) return;
       const spec = source.spec();
-      frame.current = drawLineChart(new CanvasPen(context, theme.font), width, height, spec, theme, { hover: hover.current, heading: false });
+      frame.current = drawLineChart(new CanvasPen(context, theme.font), width, height, spec, theme, {
+        hover: hover.current,
+        heading: false,
+      });
       showReadout(readout.current, spec, frame.current, hover.current, width);
       // The accessible name follows at a reader's pace, not at the trainer's.
       if (performance.now() - spokenAt > 2000) {
@@ -141,7 +144,6 @@ export function LineChart({ source, fileName, height = 220 }: Props) {
           role="img"
           aria-label={label}
           aria-describedby={`${id}-spoken`}
-          // biome-ignore lint/a11y/noNoninteractiveTabindex: arrows read the values
           tabIndex={0}
           onPointerMove={onPointerMove}
           onPointerLeave={() => point(null)}

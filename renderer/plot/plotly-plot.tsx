@@ -124,16 +124,14 @@ export function PlotlyPlot({ figure, onFailed }: { figure: PlotlyFigure; onFaile
         table: () => plotlyTable(figure),
       }}
     >
-      <div
+      <figure
         className="plot-plotly"
         style={{ minHeight: height }}
-        role="group"
-        aria-roledescription="plot"
         aria-label={describePlotly(figure)}
         aria-busy={!ready}
       >
         <div ref={box} />
-      </div>
+      </figure>
     </FigureFrame>
   );
 }

@@ -76,7 +76,16 @@ export function themePlotly(figure: PlotlyFigure, theme: PlotTheme): PlotlyFigur
     layout: {
       margin: { l: 56, r: 16, t: title === "" ? 16 : 40, b: 44 },
       ...rest,
-      ...(title === "" ? {} : { title: { text: plainMarkup(title), x: 0, xref: "paper", font: { size: 13, weight: 600, color: theme.text } } }),
+      ...(title === ""
+        ? {}
+        : {
+            title: {
+              text: plainMarkup(title),
+              x: 0,
+              xref: "paper",
+              font: { size: 13, weight: 600, color: theme.text },
+            },
+          }),
       ...axes,
       autosize: true,
       colorway: theme.categories,

@@ -69,6 +69,8 @@ export function DataTable({ label, table, maxHeight = 420, renderCell, selected,
     () => columns.map((column, c) => guessWidth(column, rows, c, decimals[c]!)),
     [columns, rows, decimals],
   );
+  // Two columns may share a name.
+  const keys = useMemo(() => columns.map((column, c) => `${c} ${column.name}`), [columns]);
   const order = useMemo(() => sortedOrder(rows, sort), [rows, sort]);
   const virtual = useVirtualizer({
     count: order.length,
@@ -181,8 +183,8 @@ export function DataTable({ label, table, maxHeight = 420, renderCell, selected,
     <div className="dt">
       {table.title && <div className="dt-title">{table.title}</div>}
       <div className="dt-scroll" ref={scroller} style={{ maxHeight }}>
-        {/* biome-ignore lint/a11y/useSemanticElements: a grid is an interactive table */}
         <table
+          // biome-ignore lint/a11y/noNoninteractiveElementToInteractiveRole: a grid is an interactive table
           role="grid"
           aria-label={label}
           aria-rowcount={total + 1}
@@ -197,14 +199,14 @@ export function DataTable({ label, table, maxHeight = 420, renderCell, selected,
         >
           <colgroup>
             {columns.map((column, c) => (
-              <col key={`${c}-${column.name}`} style={{ width: widths[c] ?? column.width ?? natural[c] }} />
+              <col key={keys[c]} style={{ width: widths[c] ?? column.width ?? natural[c] }} />
             ))}
           </colgroup>
           <thead>
             <tr aria-rowindex={1}>
               {columns.map((column, c) => (
                 <th
-                  key={`${c}-${column.name}`}
+                  key={keys[c]}
                   id={`${id}--1-${c}`}
                   data-head={c}
                   scope="col"
@@ -235,6 +237,7 @@ export function DataTable({ label, table, maxHeight = 420, renderCell, selected,
           </thead>
           <tbody>
             {before > 0 && (
+              // biome-ignore lint/a11y/noAriaHiddenOnFocusable: room for rows out of view, it takes no focus
               <tr aria-hidden="true">
                 <td style={{ height: before, padding: 0, border: 0 }} colSpan={columns.length} />
               </tr>
@@ -255,7 +258,7 @@ export function DataTable({ label, table, maxHeight = 420, renderCell, selected,
                     return (
                       // biome-ignore lint/a11y/useKeyWithClickEvents: the grid handles the keys
                       <td
-                        key={`${c}-${column.name}`}
+                        key={keys[c]}
                         id={`${id}-${item.index}-${c}`}
                         aria-colindex={c + 1}
                         title={text.length > 24 ? text.slice(0, 2000) : undefined}
@@ -273,6 +276,7 @@ export function DataTable({ label, table, maxHeight = 420, renderCell, selected,
               );
             })}
             {after > 0 && (
+              // biome-ignore lint/a11y/noAriaHiddenOnFocusable: as above
               <tr aria-hidden="true">
                 <td style={{ height: after, padding: 0, border: 0 }} colSpan={columns.length} />
               </tr>

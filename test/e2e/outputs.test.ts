@@ -16,18 +16,24 @@ beforeEach(() => {
 const TIME = 90_000;
 
 async function plotsDrawn(page: Page, count: number): Promise<void> {
-  await page.waitForFunction((n) => document.querySelectorAll(".plot-plotly[aria-busy=false]").length >= n, count, { timeout: 60_000 });
+  await page.waitForFunction((n) => document.querySelectorAll(".plot-plotly[aria-busy=false]").length >= n, count, {
+    timeout: 60_000,
+  });
 }
 
 describe("outputs in the page", () => {
   it("shows every kind in both themes with no serious accessibility finding", { timeout: 2 * TIME }, async () => {
-    const page = await harness.open("theme=light&show=text,errors,table,plot,map,run,live,prompts,task,documents,dimmed");
+    const page = await harness.open(
+      "theme=light&show=text,errors,table,plot,map,run,live,prompts,task,documents,dimmed",
+    );
     await plotsDrawn(page, 3);
     await page.screenshot({ path: `${screenshots}/outputs-light.png`, fullPage: true });
     expect(await harness.accessibility(page)).toEqual([]);
     // The switch is live: canvases and plots follow without a reload.
     await page.evaluate(() => window.harness.setTheme("dark"));
-    await page.waitForFunction(() => document.querySelector(".main-svg")?.outerHTML.includes("rgb(22, 24, 29)"), null, { timeout: 30_000 });
+    await page.waitForFunction(() => document.querySelector(".main-svg")?.outerHTML.includes("rgb(22, 24, 29)"), null, {
+      timeout: 30_000,
+    });
     await page.screenshot({ path: `${screenshots}/outputs-dark.png`, fullPage: true });
     expect(await harness.accessibility(page)).toEqual([]);
     expect(harness.problems).toEqual([]);
@@ -48,13 +54,20 @@ describe("outputs in the page", () => {
     expect(state).toEqual({ title: "Outputs", hacked: false, items: 23, empty: 0, frames: ["allow-scripts"] });
     const inside = page.frames().filter((frame) => frame !== page.mainFrame());
     expect(inside.map((frame) => frame.url())).toEqual(["about:srcdoc"]);
-    expect(await inside[0]!.evaluate(() => [document.scripts.length, document.querySelectorAll("iframe,form,meta[http-equiv=refresh],[onerror]").length])).toEqual([1, 0]);
+    expect(
+      await inside[0]!.evaluate(() => [
+        document.scripts.length,
+        document.querySelectorAll("iframe,form,meta[http-equiv=refresh],[onerror]").length,
+      ]),
+    ).toEqual([1, 0]);
     await page.screenshot({ path: `${screenshots}/outputs-hostile.png`, fullPage: true });
     expect(harness.problems.filter((problem) => problem.startsWith("page error"))).toEqual([]);
     await page.context().close();
   });
 
-  it("gives the frame of an HTML output the height of its content, and its links go nowhere", { timeout: TIME }, async () => {
+  it("gives the frame of an HTML output the height of its content, and its links go nowhere", {
+    timeout: TIME,
+  }, async () => {
     const page = await harness.open("show=documents");
     await page.waitForFunction(() => {
       const frame = document.querySelector<HTMLElement>(".out-frame");
@@ -65,7 +78,10 @@ describe("outputs in the page", () => {
     const frame = hostile.frameLocator(".out-frame");
     await frame.locator("a", { hasText: "out" }).click();
     await hostile.waitForTimeout(200);
-    expect(hostile.frames().map((f) => f.url().replace(/\?.*/, "").replace(/:\d+/, ""))).toEqual(["http://127.0.0.1/", "about:srcdoc"]);
+    expect(hostile.frames().map((f) => f.url().replace(/\?.*/, "").replace(/:\d+/, ""))).toEqual([
+      "http://127.0.0.1/",
+      "about:srcdoc",
+    ]);
     await hostile.context().close();
   });
 
@@ -102,7 +118,7 @@ describe("outputs in the page", () => {
     // From the heading of the first column to "tokens": Enter sorts, largest first.
     for (let i = 0; i < 3; i++) await page.keyboard.press("ArrowRight");
     await page.keyboard.press("Enter");
-    expect(await grid.locator("th[aria-sort=descending]").innerText()).toContain("tokens");
+    expect(await grid.locator("th[aria-sort=descending]").textContent()).toContain("tokens");
     const tokens = await grid.locator("tbody tr:not([aria-hidden]) td:nth-child(4)").allInnerTexts();
     expect(tokens.map(Number)).toEqual([...tokens.map(Number)].sort((a, b) => b - a));
     await page.keyboard.press("ArrowDown");
@@ -134,7 +150,9 @@ describe("outputs in the page", () => {
 
   it("shows a run's saved values where there is no host", { timeout: TIME }, async () => {
     const page = await harness.open("show=run&host=none");
-    await page.getByRole("img", { name: /^loss nats by step\. lively-otter: down from .* chance ln 32 = 3\.47/ }).waitFor();
+    await page
+      .getByRole("img", { name: /^loss nats by step\. lively-otter: down from .* chance ln 32 = 3\.47/ })
+      .waitFor();
     await page.context().close();
   });
 });

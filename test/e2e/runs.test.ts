@@ -20,7 +20,12 @@ describe("the runs screen", () => {
     await page.getByRole("heading", { name: "calm-heron" }).waitFor();
     await page.getByText("step 140 of 400 · 2.1 step/s").waitFor();
     const rows = await page.locator(".runs-item").allInnerTexts();
-    expect(rows.map((row) => /running|done|killed|failed/.exec(row)?.[0])).toEqual(["running", "done", "killed", "failed"]);
+    expect(rows.map((row) => /running|done|killed|failed/.exec(row)?.[0])).toEqual([
+      "running",
+      "done",
+      "killed",
+      "failed",
+    ]);
     await page.locator(".runs-row[aria-current=true]").focus();
     await page.keyboard.press("ArrowDown");
     await page.keyboard.press("Space");
@@ -50,7 +55,9 @@ describe("the runs screen", () => {
     await page.getByRole("rowheader", { name: "base" }).waitFor();
     await page.screenshot({ path: `${screenshots}/runs-failed.png` });
     const calls = await page.evaluate(() => window.harness.calls.filter((call) => call.method === "runs.resume"));
-    expect(calls).toEqual([{ method: "runs.resume", params: { folder: "/home/ada/notebooks/runs/20260301-hasty-lynx" } }]);
+    expect(calls).toEqual([
+      { method: "runs.resume", params: { folder: "/home/ada/notebooks/runs/20260301-hasty-lynx" } },
+    ]);
     await page.context().close();
   });
 

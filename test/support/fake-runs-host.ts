@@ -21,13 +21,19 @@ export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } 
           state: "failed",
           step: 212,
           createdAt: "2026-02-27T09:00:00.000Z",
-          error: { code: "train.loss-not-finite", kind: "user", message: "Loss is NaN at step 212 (learning rate 0.01, gradient norm 4.1e7).", hint: "Resume from 200 with a learning rate of 0.001." },
+          error: {
+            code: "train.loss-not-finite",
+            kind: "user",
+            message: "Loss is NaN at step 212 (learning rate 0.01, gradient norm 4.1e7).",
+            hint: "Resume from 200 with a learning rate of 0.001.",
+          },
         }),
       ];
   const metrics = new Map<string, RunMetric[]>(
     runs.map((run, i) => [run.folder, runMetrics(400, { seed: i + 1, until: run.status.step })]),
   );
-  const log = (run: RunSummary) => `10:00:02 loaded ${run.config.encoder.name}, 10.65 M trained parameters\n10:00:04 base cosine_spearman 82.03 [79.91, 83.92] n 1379\n10:00:05 step 1 loss 2.2131\n`;
+  const log = (run: RunSummary) =>
+    `10:00:02 loaded ${run.config.encoder.name}, 10.65 M trained parameters\n10:00:04 base cosine_spearman 82.03 [79.91, 83.92] n 1379\n10:00:05 step 1 loss 2.2131\n`;
 
   const connect = async (): Promise<Port> => {
     const listeners = new Set<(message: unknown) => void>();
@@ -49,13 +55,30 @@ export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } 
         const fresh = future.filter((metric) => metric.step === step);
         metrics.get(live.folder)!.push(...fresh);
         if (watched.has(live.folder))
-          say({ event: "run.updated", payload: { folder: live.folder, run: structuredClone(live), metrics: fresh, log: `10:01:00 step ${step}\n` } });
+          say({
+            event: "run.updated",
+            payload: {
+              folder: live.folder,
+              run: structuredClone(live),
+              metrics: fresh,
+              log: `10:01:00 step ${step}\n`,
+            },
+          });
       }, options.stepEveryMs);
     const answer = (method: string, params: { folder?: string; how?: string }): unknown => {
       const run = runs.find((candidate) => candidate.folder === params.folder);
       switch (method) {
         case "app.hello":
-          return { version: HOST_PROTOCOL_VERSION, product: "Parallax", shell: "browser", platform: "linux", root: "/home/ada/notebooks", cores: 2, memoryBytes: 8 * 2 ** 30, settings: { theme: "system", density: "comfortable", threads: 2 } };
+          return {
+            version: HOST_PROTOCOL_VERSION,
+            product: "Parallax",
+            shell: "browser",
+            platform: "linux",
+            root: "/home/ada/notebooks",
+            cores: 2,
+            memoryBytes: 8 * 2 ** 30,
+            settings: { theme: "system", density: "comfortable", threads: 2 },
+          };
         case "runs.list":
           return { runs };
         case "runs.watch":
@@ -81,7 +104,11 @@ export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } 
     };
     return {
       send: (message) => {
-        const { id, method, params } = structuredClone(message) as { id?: number; method: string; params: { folder?: string } };
+        const { id, method, params } = structuredClone(message) as {
+          id?: number;
+          method: string;
+          params: { folder?: string };
+        };
         if (id === undefined) return;
         if (method !== "app.hello") calls.push({ method, params });
         queueMicrotask(() => {

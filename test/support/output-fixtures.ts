@@ -1,6 +1,12 @@
 /** Realistic, seeded outputs of every kind, for the output tests and their screenshots. */
-import { MIME, type MapView, type RunView, type TableView, type ValuePreview } from "../../kernels/protocol/display.ts";
-import type { EncodeReport, EncoderIdentity, PromptReport, PromptScore, TaskResult } from "../../kernels/protocol/results.ts";
+import { type MapView, MIME, type RunView, type TableView, type ValuePreview } from "../../kernels/protocol/display.ts";
+import type {
+  EncodeReport,
+  EncoderIdentity,
+  PromptReport,
+  PromptScore,
+  TaskResult,
+} from "../../kernels/protocol/results.ts";
 import type { RunConfig, RunMetric, RunSummary } from "../../kernels/protocol/run-files.ts";
 import type { Output } from "../../notebooks/format/model.ts";
 
@@ -27,7 +33,12 @@ export function base64(array: Float32Array | Int32Array): string {
   return btoa(binary);
 }
 
-const result = (data: Record<string, unknown>): Output => ({ output_type: "execute_result", data, metadata: {}, execution_count: 3 });
+const result = (data: Record<string, unknown>): Output => ({
+  output_type: "execute_result",
+  data,
+  metadata: {},
+  execution_count: 3,
+});
 const display = (data: Record<string, unknown>): Output => ({ output_type: "display_data", data, metadata: {} });
 
 const ENCODER: EncoderIdentity = {
@@ -57,16 +68,46 @@ const report = (warnings: string[] = []): EncodeReport => ({
 });
 
 const SUBJECTS: Record<string, [who: string[], what: string[]]> = {
-  travel: [["the passport office", "an overnight train", "the border crossing", "a cheap flight"], ["renewal in two weeks", "with a folding bicycle", "after the storm closed the pass", "from Lisbon to Porto"]],
-  cooking: [["a cast iron pan", "sourdough starter", "the lentil stew", "fresh basil"], ["before it burns", "kept in the fridge for a month", "without any stock", "frozen in olive oil"]],
-  finance: [["the index fund", "a fixed rate mortgage", "quarterly tax", "the savings account"], ["after the rate cut", "for freelancers", "over thirty years", "with a hidden fee"]],
-  astronomy: [["the crab nebula", "a binary pulsar", "the lunar eclipse", "a small telescope"], ["seen from the southern sky", "timed to a microsecond", "for a beginner", "behind thin clouds"]],
-  gardening: [["tomato seedlings", "the compost heap", "a pruning saw", "clay soil"], ["in early spring", "that smells of ammonia", "for an old apple tree", "after weeks of rain"]],
-  medicine: [["the vaccine trial", "chronic back pain", "a blood test", "the night nurse"], ["with a placebo arm", "treated by walking", "read by two doctors", "on the third shift"]],
-  code: [["the type checker", "a flaky test", "the garbage collector", "a merge conflict"], ["in a large monorepo", "that fails on Mondays", "under memory pressure", "in the lock file"]],
-  music: [["the string quartet", "a detuned piano", "the drum loop", "her second album"], ["in a stone church", "recorded on tape", "at half the tempo", "sung in Welsh"]],
-  sports: [["the relay team", "a penalty kick", "the marathon route", "the home side"], ["in the last minute", "along the river", "after extra time", "with ten players"]],
-  law: [["the rental contract", "a patent claim", "the appeal court", "a witness"], ["with a clause on pets", "rejected for lack of novelty", "sent back to trial", "heard by video"]],
+  travel: [
+    ["the passport office", "an overnight train", "the border crossing", "a cheap flight"],
+    ["renewal in two weeks", "with a folding bicycle", "after the storm closed the pass", "from Lisbon to Porto"],
+  ],
+  cooking: [
+    ["a cast iron pan", "sourdough starter", "the lentil stew", "fresh basil"],
+    ["before it burns", "kept in the fridge for a month", "without any stock", "frozen in olive oil"],
+  ],
+  finance: [
+    ["the index fund", "a fixed rate mortgage", "quarterly tax", "the savings account"],
+    ["after the rate cut", "for freelancers", "over thirty years", "with a hidden fee"],
+  ],
+  astronomy: [
+    ["the crab nebula", "a binary pulsar", "the lunar eclipse", "a small telescope"],
+    ["seen from the southern sky", "timed to a microsecond", "for a beginner", "behind thin clouds"],
+  ],
+  gardening: [
+    ["tomato seedlings", "the compost heap", "a pruning saw", "clay soil"],
+    ["in early spring", "that smells of ammonia", "for an old apple tree", "after weeks of rain"],
+  ],
+  medicine: [
+    ["the vaccine trial", "chronic back pain", "a blood test", "the night nurse"],
+    ["with a placebo arm", "treated by walking", "read by two doctors", "on the third shift"],
+  ],
+  code: [
+    ["the type checker", "a flaky test", "the garbage collector", "a merge conflict"],
+    ["in a large monorepo", "that fails on Mondays", "under memory pressure", "in the lock file"],
+  ],
+  music: [
+    ["the string quartet", "a detuned piano", "the drum loop", "her second album"],
+    ["in a stone church", "recorded on tape", "at half the tempo", "sung in Welsh"],
+  ],
+  sports: [
+    ["the relay team", "a penalty kick", "the marathon route", "the home side"],
+    ["in the last minute", "along the river", "after extra time", "with ten players"],
+  ],
+  law: [
+    ["the rental contract", "a patent claim", "the appeal court", "a witness"],
+    ["with a clause on pets", "rejected for lack of novelty", "sent back to trial", "heard by video"],
+  ],
 };
 
 /** Points in clumps, neighbours found exactly from 8-dimensional stand-ins for the vectors. */
@@ -77,7 +118,11 @@ export function mapView(n: number, options: { labels?: number; withLabels?: bool
   const points = new Float32Array(n * 2);
   const texts: string[] = [];
   const labels: string[] = [];
-  const centres = names.map((_, i) => ({ angle: (i / names.length) * 2 * Math.PI, radius: 5 + 3 * next(), v: Array.from({ length: 8 }, () => gauss(next)) }));
+  const centres = names.map((_, i) => ({
+    angle: (i / names.length) * 2 * Math.PI,
+    radius: 5 + 3 * next(),
+    v: Array.from({ length: 8 }, () => gauss(next)),
+  }));
   for (let i = 0; i < n; i++) {
     const which = Math.min(names.length - 1, Math.floor(next() ** 1.3 * names.length));
     const centre = centres[which]!;
@@ -135,7 +180,10 @@ export function mapView(n: number, options: { labels?: number; withLabels?: bool
 }
 
 /** A loss that falls under ln b with noise, learning rate with warm-up, an evaluation every `evalEvery` steps. */
-export function runMetrics(steps: number, options: { seed?: number; until?: number; batch?: number; evalEvery?: number } = {}): RunMetric[] {
+export function runMetrics(
+  steps: number,
+  options: { seed?: number; until?: number; batch?: number; evalEvery?: number } = {},
+): RunMetric[] {
   const next = random(options.seed ?? 7);
   const out: RunMetric[] = [];
   const chance = Math.log(options.batch ?? 32);
@@ -144,7 +192,17 @@ export function runMetrics(steps: number, options: { seed?: number; until?: numb
     const t = step / steps;
     if (step % every === 0) {
       const score = 0.8203 + 0.021 * (1 - Math.exp(-3 * t)) + (step === 0 ? 0 : 0.0015 * gauss(next));
-      out.push({ kind: "eval", step, metric: "cosine_spearman", score, low: score - 0.019, high: score + 0.018, n: 1379, seed: 7, task: "STS Benchmark test" });
+      out.push({
+        kind: "eval",
+        step,
+        metric: "cosine_spearman",
+        score,
+        low: score - 0.019,
+        high: score + 0.018,
+        n: 1379,
+        seed: 7,
+        task: "STS Benchmark test",
+      });
     }
     if (step === 0) continue;
     const loss = 0.31 + (chance * 0.55 - 0.31) * Math.exp(-5 * t) + 0.13 * Math.abs(gauss(next)) * (1.2 - t);
@@ -175,7 +233,17 @@ export function runView(overrides: Partial<RunView> = {}): RunView {
   };
 }
 
-export function runSummary(name: string, overrides: { state?: RunSummary["status"]["state"]; step?: number; alive?: boolean; createdAt?: string; error?: RunSummary["status"]["error"]; steps?: number } = {}): RunSummary {
+export function runSummary(
+  name: string,
+  overrides: {
+    state?: RunSummary["status"]["state"];
+    step?: number;
+    alive?: boolean;
+    createdAt?: string;
+    error?: RunSummary["status"]["error"];
+    steps?: number;
+  } = {},
+): RunSummary {
   const steps = overrides.steps ?? 400;
   const config: RunConfig = {
     version: 1,
@@ -190,7 +258,12 @@ export function runSummary(name: string, overrides: { state?: RunSummary["status
       weightsSha256: ENCODER.weightsSha256,
       spec: { pooling: "mean", normalise: true, maxTokens: 256, prompts: {} },
     },
-    data: { file: "data/pairs.jsonl", n: 1406, sha256: "9f3c41aa", source: "STS Benchmark train, pairs scored 4 or more" },
+    data: {
+      file: "data/pairs.jsonl",
+      n: 1406,
+      sha256: "9f3c41aa",
+      source: "STS Benchmark train, pairs scored 4 or more",
+    },
     loss: { name: "info-nce", temperature: 0.05, symmetric: false },
     batchSize: 32,
     steps,
@@ -242,7 +315,12 @@ export function taskResult(overrides: Partial<TaskResult> = {}): TaskResult {
     n: 1379,
     unit: "pairs",
     seed: 7,
-    interval: { low: 0.7991, high: 0.8392, level: 0.95, method: "Percentile bootstrap over 1,379 pairs, 10,000 resamples, seed 7" },
+    interval: {
+      low: 0.7991,
+      high: 0.8392,
+      level: 0.95,
+      method: "Percentile bootstrap over 1,379 pairs, 10,000 resamples, seed 7",
+    },
     more: { cosine_pearson: 0.8274 },
     encoder: ENCODER,
     prompts: {},
@@ -256,7 +334,15 @@ export function promptReport(): PromptReport {
   const scores: [string, string, number, number, number, boolean, number][] = [
     ["none", "{text}", 0.6121, 0, 0, false, 1],
     ["query:", "query: {text}", 0.6554, 0.022, 0.064, true, 0.0006],
-    ["instruct", "Instruct: Given a claim, retrieve documents that support or refute it\nQuery: {text}", 0.6611, 0.026, 0.071, true, 0.0003],
+    [
+      "instruct",
+      "Instruct: Given a claim, retrieve documents that support or refute it\nQuery: {text}",
+      0.6611,
+      0.026,
+      0.071,
+      true,
+      0.0003,
+    ],
     ["polite", "Please find a passage about: {text}", 0.6148, -0.014, 0.019, false, 0.71],
     ["wrong task", "Classify the sentiment of: {text}", 0.5702, -0.063, -0.021, true, 0.0021],
   ];
@@ -271,29 +357,76 @@ export function promptReport(): PromptReport {
     seed: 7,
     encoder: ENCODER,
     baseline: "none",
-    scores: scores.map(([name, template, score, low, high, clear, p]): PromptScore => ({
-      name,
-      template: { query: template, document: "{text}" },
-      score,
-      interval: { low: score - 0.046, high: score + 0.044, level: 0.95, method: "percentile bootstrap over 300 queries, 10,000 resamples, seed 7" },
-      delta: score - base,
-      deltaInterval: { low, high, level: 0.95, method: "paired percentile bootstrap" },
-      p,
-      pHolm: Math.min(1, p * 2),
-      clear,
-      report: report(name === "instruct" ? ["31 of 300 queries pass 256 tokens with this prompt and were cut."] : []),
-    })),
+    scores: scores.map(
+      ([name, template, score, low, high, clear, p]): PromptScore => ({
+        name,
+        template: { query: template, document: "{text}" },
+        score,
+        interval: {
+          low: score - 0.046,
+          high: score + 0.044,
+          level: 0.95,
+          method: "percentile bootstrap over 300 queries, 10,000 resamples, seed 7",
+        },
+        delta: score - base,
+        deltaInterval: { low, high, level: 0.95, method: "paired percentile bootstrap" },
+        p,
+        pHolm: Math.min(1, p * 2),
+        clear,
+        report: report(name === "instruct" ? ["31 of 300 queries pass 256 tokens with this prompt and were cut."] : []),
+      }),
+    ),
     best: "instruct",
     worst: "wrong task",
     gap: 0.0909,
-    gapInterval: { low: 0.062, high: 0.121, level: 0.95, method: "paired percentile bootstrap over 300 queries, 10,000 resamples, seed 7" },
+    gapInterval: {
+      low: 0.062,
+      high: 0.121,
+      level: 0.95,
+      method: "paired percentile bootstrap over 300 queries, 10,000 resamples, seed 7",
+    },
     gapByChance: 0.031,
     moved: [
-      { row: 17, text: "Vitamin D deficiency is unrelated to birth weight.", prompt: "instruct", cosine: 0.412, gain: 0.62, change: "rank 9 → 1" },
-      { row: 203, text: "Taxation of sugar-sweetened beverages had no effect on the incidence rate of type II diabetes in India.", prompt: "instruct", cosine: 0.533, gain: 0.5, change: "rank 4 → 1" },
-      { row: 88, text: "The risk of male prisoners harming themselves is ten times that of female prisoners.", prompt: "wrong task", cosine: 0.271, gain: -0.69, change: "rank 1 → 9" },
-      { row: 141, text: "Macropinocytosis contributes to a cell's supply of amino acids via the intracellular uptake of protein.", prompt: "wrong task", cosine: 0.303, gain: -0.5, change: "rank 1 → 3" },
-      { row: 12, text: "Aspirin inhibits the production of PGE2.", prompt: "query:", cosine: 0.71, gain: 0.37, change: "rank 3 → 1" },
+      {
+        row: 17,
+        text: "Vitamin D deficiency is unrelated to birth weight.",
+        prompt: "instruct",
+        cosine: 0.412,
+        gain: 0.62,
+        change: "rank 9 → 1",
+      },
+      {
+        row: 203,
+        text: "Taxation of sugar-sweetened beverages had no effect on the incidence rate of type II diabetes in India.",
+        prompt: "instruct",
+        cosine: 0.533,
+        gain: 0.5,
+        change: "rank 4 → 1",
+      },
+      {
+        row: 88,
+        text: "The risk of male prisoners harming themselves is ten times that of female prisoners.",
+        prompt: "wrong task",
+        cosine: 0.271,
+        gain: -0.69,
+        change: "rank 1 → 9",
+      },
+      {
+        row: 141,
+        text: "Macropinocytosis contributes to a cell's supply of amino acids via the intracellular uptake of protein.",
+        prompt: "wrong task",
+        cosine: 0.303,
+        gain: -0.5,
+        change: "rank 1 → 3",
+      },
+      {
+        row: 12,
+        text: "Aspirin inhibits the production of PGE2.",
+        prompt: "query:",
+        cosine: 0.71,
+        gain: 0.37,
+        change: "rank 3 → 1",
+      },
     ],
     elapsedMs: 48_300,
   };
@@ -317,7 +450,15 @@ export function tableView(rows: number): TableView {
     rows: Array.from({ length: rows }, (_, i) => {
       const topic = topics[Math.floor(next() * topics.length)]!;
       const [who, what] = SUBJECTS[topic]!;
-      return [`q${i + 1}`, `${who[Math.floor(next() * 4)]} ${what[Math.floor(next() * 4)]}`, topic, 4 + Math.floor(next() * 180), i === 5 ? null : next() * 2 - 1, Math.exp(3 * gauss(next) * 0.4), next() > 0.2];
+      return [
+        `q${i + 1}`,
+        `${who[Math.floor(next() * 4)]} ${what[Math.floor(next() * 4)]}`,
+        topic,
+        4 + Math.floor(next() * 180),
+        i === 5 ? null : next() * 2 - 1,
+        Math.exp(3 * gauss(next) * 0.4),
+        next() > 0.2,
+      ];
     }),
     total: 12_408,
     notes: ["First 500 of 12,408 rows; cosine to the centroid of the topic, seed 7."],
@@ -335,16 +476,52 @@ const value: ValuePreview = {
 
 const plotly = {
   data: [
-    { type: "scatter", mode: "lines", name: "raw", x: [1, 2, 3, 4, 5, 6], y: [3.4, 2.9, 2.1, 1.6, 1.5, 1.2], opacity: 0.25, showlegend: false, line: { color: "#0D5BD2", width: 2 } },
-    { type: "scatter", mode: "lines+markers", name: "all-MiniLM-L6-v2", x: [1, 2, 3, 4, 5, 6], y: [3.3, 2.8, 2.2, 1.7, 1.5, 1.3], line: { color: "#0D5BD2", width: 2 }, marker: { color: "#0D5BD2", symbol: "circle" } },
-    { type: "scatter", mode: "lines+markers", name: "static", x: [1, 2, 3, 4, 5, 6], y: [3.4, 3.1, 2.9, 2.6, 2.5, 2.4], line: { color: "#DA7C36", width: 2, dash: "6px,3px" }, marker: { color: "#DA7C36", symbol: "triangle-up" } },
+    {
+      type: "scatter",
+      mode: "lines",
+      name: "raw",
+      x: [1, 2, 3, 4, 5, 6],
+      y: [3.4, 2.9, 2.1, 1.6, 1.5, 1.2],
+      opacity: 0.25,
+      showlegend: false,
+      line: { color: "#0D5BD2", width: 2 },
+    },
+    {
+      type: "scatter",
+      mode: "lines+markers",
+      name: "all-MiniLM-L6-v2",
+      x: [1, 2, 3, 4, 5, 6],
+      y: [3.3, 2.8, 2.2, 1.7, 1.5, 1.3],
+      line: { color: "#0D5BD2", width: 2 },
+      marker: { color: "#0D5BD2", symbol: "circle" },
+    },
+    {
+      type: "scatter",
+      mode: "lines+markers",
+      name: "static",
+      x: [1, 2, 3, 4, 5, 6],
+      y: [3.4, 3.1, 2.9, 2.6, 2.5, 2.4],
+      line: { color: "#DA7C36", width: 2, dash: "6px,3px" },
+      marker: { color: "#DA7C36", symbol: "triangle-up" },
+    },
   ],
   layout: {
     title: { text: "Loss by epoch", font: { size: 14 }, x: 0, xref: "paper" },
     height: 320,
     xaxis: { title: { text: "epoch" }, gridcolor: "#E4E7EC" },
     yaxis: { title: { text: "loss (nats)" }, gridcolor: "#E4E7EC" },
-    shapes: [{ type: "line", xref: "paper", yref: "y", x0: 0, x1: 1, y0: 3.47, y1: 3.47, line: { color: "#565D6B", width: 1, dash: "4,4" } }],
+    shapes: [
+      {
+        type: "line",
+        xref: "paper",
+        yref: "y",
+        x0: 0,
+        x1: 1,
+        y0: 3.47,
+        y1: 3.47,
+        line: { color: "#565D6B", width: 1, dash: "4,4" },
+      },
+    ],
     legend: { orientation: "h", y: 1.02, yanchor: "bottom", x: 1, xanchor: "right" },
   },
 };
@@ -363,7 +540,11 @@ const heat = {
         [0.05, 0.03, 0.52, 1, null],
         [0.11, 0.14, 0.02, -0.04, 1],
       ],
-      colorscale: [[0, "#00224E"], [0.5, "#666970"], [1, "#FEE838"]],
+      colorscale: [
+        [0, "#00224E"],
+        [0.5, "#666970"],
+        [1, "#FEE838"],
+      ],
     },
   ],
   layout: { title: { text: "Cosine similarity" }, height: 340 },
@@ -405,7 +586,10 @@ const cellError: Output = {
       { cellId: "c5", executionCount: 5, line: 2, column: 15, functionName: "compare" },
       { cellId: "c6", executionCount: 6, line: 1, column: 1 },
     ],
-    libraryFrames: ["    at similarity (kernels/api/similarity.ts:41:11)", "    at checkShapes (kernels/graph/tensor.ts:88:9)"],
+    libraryFrames: [
+      "    at similarity (kernels/api/similarity.ts:41:11)",
+      "    at checkShapes (kernels/graph/tensor.ts:88:9)",
+    ],
   },
 };
 
@@ -421,7 +605,8 @@ const foreignError: Output = {
   ],
 };
 
-const PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAIAAAACUFjqAAAAFUlEQVR4nGNkYPhfz4AHMOGTHMHSACuOAROZ4sJLAAAAAElFTkSuQmCC";
+const PIXEL =
+  "iVBORw0KGgoAAAANSUhEUgAAAAoAAAAKCAIAAAACUFjqAAAAFUlEQVR4nGNkYPhfz4AHMOGTHMHSACuOAROZ4sJLAAAAAElFTkSuQmCC";
 const SVG = `<svg xmlns="http://www.w3.org/2000/svg" width="320" height="120"><rect width="320" height="120" fill="#fff"/><circle cx="60" cy="60" r="40" fill="#0D5BD2"/><text x="120" y="66" font-family="sans-serif" font-size="16">An SVG from a cell</text></svg>`;
 
 /** What must never run: each tries to mark the page. */
@@ -444,20 +629,62 @@ export function sections(): Section[] {
       name: "text",
       title: "Printed text, value, error stream",
       outputs: () => [
-        { output_type: "stream", name: "stdout", text: "loading encoder\nencoding \u001b[32m200\u001b[0m texts \u001b[1mdone\u001b[0m\n 10%\r 50%\r100%\n\u001b[33mwarning\u001b[0m \u001b[31merror\u001b[0m \u001b[34mblue\u001b[0m \u001b[35mmagenta\u001b[0m \u001b[36mcyan\u001b[0m\n" },
+        {
+          output_type: "stream",
+          name: "stdout",
+          text: "loading encoder\nencoding \u001b[32m200\u001b[0m texts \u001b[1mdone\u001b[0m\n 10%\r 50%\r100%\n\u001b[33mwarning\u001b[0m \u001b[31merror\u001b[0m \u001b[34mblue\u001b[0m \u001b[35mmagenta\u001b[0m \u001b[36mcyan\u001b[0m\n",
+        },
         { output_type: "stream", name: "stderr", text: "(node) ExperimentalWarning: something is experimental\n" },
         result({ [MIME.value]: value, [MIME.plain]: value.preview }),
       ],
     },
-    { name: "long", title: "A hundred thousand lines", outputs: () => [{ output_type: "stream", name: "stdout", text: Array.from({ length: 100_000 }, (_, i) => `step ${i + 1}: loss ${(3.4 * Math.exp(-i / 30_000)).toFixed(4)}`).join("\n") }] },
+    {
+      name: "long",
+      title: "A hundred thousand lines",
+      outputs: () => [
+        {
+          output_type: "stream",
+          name: "stdout",
+          text: Array.from(
+            { length: 100_000 },
+            (_, i) => `step ${i + 1}: loss ${(3.4 * Math.exp(-i / 30_000)).toFixed(4)}`,
+          ).join("\n"),
+        },
+      ],
+    },
     { name: "errors", title: "Errors", outputs: () => [cellError, foreignError] },
     { name: "table", title: "Table", outputs: () => [result({ [MIME.table]: tableView(500), [MIME.plain]: "table" })] },
-    { name: "plot", title: "Plotly", outputs: () => [display({ [MIME.plotly]: plotly, [MIME.plain]: "Loss by epoch" }), display({ [MIME.plotly]: heat }), display({ [MIME.plotly]: cloud() })] },
+    {
+      name: "plot",
+      title: "Plotly",
+      outputs: () => [
+        display({ [MIME.plotly]: plotly, [MIME.plain]: "Loss by epoch" }),
+        display({ [MIME.plotly]: heat }),
+        display({ [MIME.plotly]: cloud() }),
+      ],
+    },
     { name: "map", title: "Map", outputs: () => [result({ [MIME.map]: mapView(600), [MIME.plain]: "map" })] },
     { name: "bigmap", title: "Map of 20,000", outputs: () => [result({ [MIME.map]: mapView(20_000) })] },
     { name: "run", title: "Run from its snapshot", outputs: () => [display({ [MIME.run]: runView() })] },
-    { name: "live", title: "Run, live", outputs: () => [display({ [MIME.run]: runView({ folder: "/home/ada/notebooks/runs/20260301-calm-heron", name: "calm-heron", state: "running", snapshot: [] }) })] },
-    { name: "prompts", title: "Prompts", outputs: () => [result({ [MIME.prompts]: promptReport(), [MIME.plain]: "prompts" })] },
+    {
+      name: "live",
+      title: "Run, live",
+      outputs: () => [
+        display({
+          [MIME.run]: runView({
+            folder: "/home/ada/notebooks/runs/20260301-calm-heron",
+            name: "calm-heron",
+            state: "running",
+            snapshot: [],
+          }),
+        }),
+      ],
+    },
+    {
+      name: "prompts",
+      title: "Prompts",
+      outputs: () => [result({ [MIME.prompts]: promptReport(), [MIME.plain]: "prompts" })],
+    },
     {
       name: "task",
       title: "Task results",
@@ -467,9 +694,16 @@ export function sections(): Section[] {
           [MIME.task]: taskResult({
             task: "KorSTS test",
             score: 0.3127,
-            interval: { low: 0.262, high: 0.36, level: 0.95, method: "Percentile bootstrap over 1,379 pairs, 10,000 resamples, seed 7" },
+            interval: {
+              low: 0.262,
+              high: 0.36,
+              level: 0.95,
+              method: "Percentile bootstrap over 1,379 pairs, 10,000 resamples, seed 7",
+            },
             prompts: { text: "Represent the sentence for similarity: {text}" },
-            report: report(["38 % of the word pieces are unknown to this encoder; most letters are Hangul. The score says little about the texts."]),
+            report: report([
+              "38 % of the word pieces are unknown to this encoder; most letters are Hangul. The score says little about the texts.",
+            ]),
           }),
         }),
       ],
@@ -478,8 +712,15 @@ export function sections(): Section[] {
       name: "documents",
       title: "HTML, Markdown, pictures",
       outputs: () => [
-        display({ [MIME.html]: "<table><thead><tr><th>model</th><th>STS-B</th></tr></thead><tbody><tr><td>all-MiniLM-L6-v2</td><td>82.03</td></tr><tr><td>static</td><td>50.90</td></tr></tbody></table>", [MIME.plain]: "a table" }),
-        display({ [MIME.markdown]: "### Markdown\n\nSome *prose* with `code`, a [link](https://example.org) and a list:\n\n- one\n- two\n" }),
+        display({
+          [MIME.html]:
+            "<table><thead><tr><th>model</th><th>STS-B</th></tr></thead><tbody><tr><td>all-MiniLM-L6-v2</td><td>82.03</td></tr><tr><td>static</td><td>50.90</td></tr></tbody></table>",
+          [MIME.plain]: "a table",
+        }),
+        display({
+          [MIME.markdown]:
+            "### Markdown\n\nSome *prose* with `code`, a [link](https://example.org) and a list:\n\n- one\n- two\n",
+        }),
         display({ [MIME.svg]: SVG, [MIME.plain]: "An SVG" }),
         display({ [MIME.png]: PIXEL, [MIME.plain]: "<Figure size 640x480 with 1 Axes>" }),
         display({ "application/json": { answer: 42, list: [1, 2, 3] } }),
@@ -499,21 +740,51 @@ export function sections(): Section[] {
         display({ [MIME.task]: { version: 1, task: "t" }, [MIME.plain]: "score 0.5" }),
         display({ [MIME.task]: { ...taskResult(), score: null, interval: { low: null, high: null } } }),
         display({ [MIME.prompts]: "{broken json" }),
-        display({ [MIME.prompts]: { ...promptReport(), gap: null, scores: promptReport().scores.map((s) => ({ ...s, delta: null, deltaInterval: { low: null, high: null } })) } }),
-        display({ [MIME.run]: { ...runView(), base: undefined, snapshot: [null, 3, { kind: "step" }], chanceLoss: null } }),
+        display({
+          [MIME.prompts]: {
+            ...promptReport(),
+            gap: null,
+            scores: promptReport().scores.map((s) => ({ ...s, delta: null, deltaInterval: { low: null, high: null } })),
+          },
+        }),
+        display({
+          [MIME.run]: { ...runView(), base: undefined, snapshot: [null, 3, { kind: "step" }], chanceLoss: null },
+        }),
         display({ [MIME.plotly]: { data: [{ type: "nonsense", x: "y" }, null] } }),
         display({ [MIME.plotly]: { data: [], layout: null } }),
         display({ [MIME.png]: "not base64 !" }),
         display({}),
         { output_type: "display_data", data: null, metadata: null } as unknown as Output,
         { output_type: "stream", name: "stdout", text: null } as unknown as Output,
-        { output_type: "error", ename: 3, evalue: null, traceback: "no list", parallax: { error: 1 } } as unknown as Output,
+        {
+          output_type: "error",
+          ename: 3,
+          evalue: null,
+          traceback: "no list",
+          parallax: { error: 1 },
+        } as unknown as Output,
         { output_type: "novelty", data: 1 } as unknown as Output,
         display({ [MIME.value]: { version: 1, type: "string", preview: "x".repeat(1_000_000), cut: false } }),
-        display({ [MIME.table]: { version: 1, columns: [{ name: "a", kind: "number" }], rows: [[null], ["NaN"], [1e300], [-0]], total: 4, notes: [] } }),
+        display({
+          [MIME.table]: {
+            version: 1,
+            columns: [{ name: "a", kind: "number" }],
+            rows: [[null], ["NaN"], [1e300], [-0]],
+            total: 4,
+            notes: [],
+          },
+        }),
         display({ "application/x-unknown": "?" }),
       ],
     },
-    { name: "dimmed", title: "Kept from an earlier run", dimmedFrom: 2, outputs: () => [result({ [MIME.value]: value }), { output_type: "stream", name: "stdout", text: "earlier text\n" }] },
+    {
+      name: "dimmed",
+      title: "Kept from an earlier run",
+      dimmedFrom: 2,
+      outputs: () => [
+        result({ [MIME.value]: value }),
+        { output_type: "stream", name: "stdout", text: "earlier text\n" },
+      ],
+    },
   ];
 }

@@ -33,7 +33,12 @@ declare global {
 const host = fakeRunsHost({ empty: screen === "runs-empty", stepEveryMs: Number(query.get("step") ?? 0) });
 const client = new HostClient(host.connect);
 const app = new App(client);
-window.harness = { frames: [], calls: host.calls, setTheme: (name) => applyTheme(name, "comfortable"), append: () => undefined };
+window.harness = {
+  frames: [],
+  calls: host.calls,
+  setTheme: (name) => applyTheme(name, "comfortable"),
+  append: () => undefined,
+};
 applyTheme(query.get("theme") === "dark" ? "dark" : "light", "comfortable");
 if (query.get("host") !== "none") app.start();
 
@@ -49,21 +54,30 @@ function Page() {
       </main>
     );
   return (
-    <main style={{ maxWidth: 1080, margin: "0 auto", padding: 24, display: "grid", gap: 24, gridTemplateColumns: "minmax(0, 1fr)" }}>
+    <main
+      style={{
+        maxWidth: 1080,
+        margin: "0 auto",
+        padding: 24,
+        display: "grid",
+        gap: 24,
+        gridTemplateColumns: "minmax(0, 1fr)",
+      }}
+    >
       <h1 className="type-h2">Outputs</h1>
       {shown.map((section) => (
-          <section key={section.name} id={section.name} aria-label={section.title}>
-            <h2 className="type-caption" style={{ paddingBottom: 4 }}>
-              {section.title}
-            </h2>
-            <OutputArea
-              outputs={section.outputs}
-              cellId={section.name}
-              onShowFrame={(frame) => window.harness.frames.push(frame)}
-              dimmedFrom={section.dimmedFrom ?? null}
-            />
-          </section>
-        ))}
+        <section key={section.name} id={section.name} aria-label={section.title}>
+          <h2 className="type-caption" style={{ paddingBottom: 4 }}>
+            {section.title}
+          </h2>
+          <OutputArea
+            outputs={section.outputs}
+            cellId={section.name}
+            onShowFrame={(frame) => window.harness.frames.push(frame)}
+            dimmedFrom={section.dimmedFrom ?? null}
+          />
+        </section>
+      ))}
     </main>
   );
 }

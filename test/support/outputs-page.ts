@@ -1,6 +1,7 @@
 /** Bundles the outputs harness, serves it under the page's policy and opens it in Chromium. */
-import { createServer, type Server } from "node:http";
+
 import { existsSync, mkdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { createServer, type Server } from "node:http";
 import os from "node:os";
 import path from "node:path";
 import { build } from "esbuild";
@@ -21,7 +22,12 @@ export interface Harness {
 }
 
 function chromiumPath(): string {
-  const found = [process.env.CHROMIUM_PATH, "/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"].find((file) => file && existsSync(file));
+  const found = [
+    process.env.CHROMIUM_PATH,
+    "/usr/bin/chromium",
+    "/usr/bin/chromium-browser",
+    "/usr/bin/google-chrome",
+  ].find((file) => file && existsSync(file));
   return found ?? chromium.executablePath();
 }
 
@@ -46,7 +52,9 @@ export async function startHarness(): Promise<Harness> {
     const { pathname } = new URL(request.url ?? "/", "http://localhost");
     if (pathname === "/") {
       response.writeHead(200, { ...securityHeaders(), "content-type": "text/html; charset=utf-8" });
-      response.end('<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Outputs</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/harness.css"></head><body><div id="root"></div><script type="module" src="/harness.js"></script></body></html>');
+      response.end(
+        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Outputs</title><link rel="icon" href="data:,"><link rel="stylesheet" href="/harness.css"></head><body><div id="root"></div><script type="module" src="/harness.js"></script></body></html>',
+      );
       return;
     }
     const file = path.join(folder, path.basename(pathname));
@@ -60,7 +68,10 @@ export async function startHarness(): Promise<Harness> {
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   const port = typeof address === "object" && address ? address.port : 0;
-  const browser = await chromium.launch({ executablePath: chromiumPath(), args: ["--no-sandbox", "--disable-background-networking"] });
+  const browser = await chromium.launch({
+    executablePath: chromiumPath(),
+    args: ["--no-sandbox", "--disable-background-networking"],
+  });
   mkdirSync(screenshots, { recursive: true });
   const problems: string[] = [];
   return {
@@ -84,7 +95,9 @@ export async function startHarness(): Promise<Harness> {
       const source = readFileSync(path.join(root, "node_modules/axe-core/axe.min.js"), "utf8");
       await page.evaluate(source);
       const found = (await page.evaluate(async () => {
-        const { axe } = window as unknown as { axe: { run(context: unknown, options: unknown): Promise<{ violations: AxeViolation[] }> } };
+        const { axe } = window as unknown as {
+          axe: { run(context: unknown, options: unknown): Promise<{ violations: AxeViolation[] }> };
+        };
         interface AxeViolation {
           id: string;
           impact: string | null;
@@ -95,7 +108,10 @@ export async function startHarness(): Promise<Harness> {
         const { violations } = await axe.run(document, { iframes: false, resultTypes: ["violations"] });
         return violations
           .filter((v) => v.impact === "serious" || v.impact === "critical")
-          .map((v) => `${v.id}: ${v.help} (${v.nodes.length}) ${v.nodes[0]?.html.slice(0, 200)} ${v.nodes[0]?.failureSummary.slice(0, 300)}`);
+          .map(
+            (v) =>
+              `${v.id}: ${v.help} (${v.nodes.length}) ${v.nodes[0]?.html.slice(0, 200)} ${v.nodes[0]?.failureSummary.slice(0, 300)}`,
+          );
       })) as string[];
       return found;
     },

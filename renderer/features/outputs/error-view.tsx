@@ -29,11 +29,7 @@ function CellErrorView({ cellError, onShowFrame }: { cellError: CellError; onSho
   const bug = error.kind === "bug" && error.code !== "bug.unexpected";
   const showCode = error.code !== "bug.unexpected";
   return (
-    <div
-      className={`out-error ${cancelled ? "out-error-quiet" : ""}`}
-      role="group"
-      aria-label={cancelled ? "Stopped" : "Error"}
-    >
+    <section className={`out-error ${cancelled ? "out-error-quiet" : ""}`} aria-label={cancelled ? "Stopped" : "Error"}>
       <p className="out-error-message">
         <span className="out-error-glyph" aria-hidden="true">
           {cancelled ? "■" : "✕"}
@@ -60,7 +56,7 @@ function CellErrorView({ cellError, onShowFrame }: { cellError: CellError; onSho
         {libraryFrames.length > 0 && <LibraryFrames frames={libraryFrames} />}
         <CopyDetails text={() => details(cellError)} />
       </div>
-    </div>
+    </section>
   );
 }
 
@@ -143,7 +139,7 @@ function ForeignError({ output }: { output: ErrorOutput }) {
     ? output.traceback.filter((line) => typeof line === "string").join("\n")
     : "";
   return (
-    <div className="out-error" role="group" aria-label="Error">
+    <section className="out-error" aria-label="Error">
       <p className="out-error-message">
         <span className="out-error-glyph" aria-hidden="true">
           ✕
@@ -160,6 +156,6 @@ function ForeignError({ output }: { output: ErrorOutput }) {
         )}
         <CopyDetails text={() => `${name}: ${value}\n${stripAnsi(traceback)}`} />
       </div>
-    </div>
+    </section>
   );
 }

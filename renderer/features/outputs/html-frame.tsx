@@ -4,8 +4,8 @@
  */
 import DOMPurify from "dompurify";
 import { useEffect, useMemo, useRef, useState } from "react";
-import { FRAME_SCRIPT, FRAME_SCRIPT_HASH } from "./frame-script.ts";
 import { type PlotTheme, usePlotTheme } from "../../plot/theme.ts";
+import { FRAME_SCRIPT, FRAME_SCRIPT_HASH } from "./frame-script.ts";
 
 const TALLEST = 640;
 

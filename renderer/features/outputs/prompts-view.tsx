@@ -116,12 +116,14 @@ function Templates({ template }: { template: Record<string, string> }) {
   if (sides.every(([, text]) => text === "" || text === "{text}")) return <span className="out-muted">no prompt</span>;
   return (
     <>
-      {sides.filter(([, text]) => text !== "" && text !== "{text}").map(([side, text]) => (
-        <span key={side} className="out-prompt-side">
-          {sides.length > 1 && <span className="out-muted">{side} </span>}
-          <code>{text}</code>{" "}
-        </span>
-      ))}
+      {sides
+        .filter(([, text]) => text !== "" && text !== "{text}")
+        .map(([side, text]) => (
+          <span key={side} className="out-prompt-side">
+            {sides.length > 1 && <span className="out-muted">{side} </span>}
+            <code>{text}</code>{" "}
+          </span>
+        ))}
     </>
   );
 }

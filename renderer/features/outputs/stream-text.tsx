@@ -82,7 +82,7 @@ const Lines = memo(function Lines({ lines, from, to }: { lines: LineIndex; from:
 });
 
 function AllLines({ lines, text, label }: { lines: LineIndex; text: string; label: string }) {
-  const box = useRef<HTMLDivElement>(null);
+  const box = useRef<HTMLElement>(null);
   const virtual = useVirtualizer({
     count: lines.count,
     getScrollElement: () => box.current,
@@ -92,7 +92,7 @@ function AllLines({ lines, text, label }: { lines: LineIndex; text: string; labe
   void text;
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region is reached by keyboard
-    <div ref={box} className="out-window" tabIndex={0} role="region" aria-label={`${label}, all lines`}>
+    <section ref={box} className="out-window" tabIndex={0} aria-label={`${label}, all lines`}>
       <pre className="out-pre" style={{ height: virtual.getTotalSize(), position: "relative" }}>
         {virtual.getVirtualItems().map((item) => (
           <div key={item.key} className="out-window-line" style={{ transform: `translateY(${item.start}px)` }}>
@@ -100,7 +100,7 @@ function AllLines({ lines, text, label }: { lines: LineIndex; text: string; labe
           </div>
         ))}
       </pre>
-    </div>
+    </section>
   );
 }
 
@@ -112,10 +112,10 @@ function Line({ source, start }: { source: string; start: AnsiStyle }) {
     <>
       {spans.map((span, i) => {
         const look = styleOf(span.style);
-        // biome-ignore lint/suspicious/noArrayIndexKey: spans have no identity of their own
         return look === null ? (
           span.text
         ) : (
+          // biome-ignore lint/suspicious/noArrayIndexKey: spans have no identity of their own
           <span key={i} {...look}>
             {span.text}
           </span>

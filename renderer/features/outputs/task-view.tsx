@@ -49,7 +49,9 @@ export function TaskView({ result }: { result: TaskResult }) {
         ))}
       </dl>
       <p className="out-note">
-        {[interval.method, Number.isFinite(result.elapsedMs) ? formatDuration(result.elapsedMs) : ""].filter(Boolean).join(" · ")}
+        {[interval.method, Number.isFinite(result.elapsedMs) ? formatDuration(result.elapsedMs) : ""]
+          .filter(Boolean)
+          .join(" · ")}
       </p>
     </section>
   );

@@ -303,7 +303,6 @@ export function MapFigure({ view }: { view: MapView }) {
               role="img"
               aria-label={`Embedding map: ${summary(data)}. Press N for a point and its neighbours, T for the table.`}
               aria-describedby={`${id}-said`}
-              // biome-ignore lint/a11y/noNoninteractiveTabindex: keys move and select on the map
               tabIndex={0}
             />
             <div ref={tip} className="map-tip" hidden={pointed === null} aria-hidden="true">

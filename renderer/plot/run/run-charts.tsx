@@ -196,7 +196,9 @@ export function rateSpec(runs: readonly ChartRun[], smoothing: number): ChartSpe
   const several = runs.length > 1;
   const norm = (run: ChartRun): Pick<ChartSeries, "n" | "x" | "y" | "raw"> => {
     const { n, step, gradNorm } = run.series;
-    return smoothing > 0 ? { n, x: step, y: smooth(gradNorm, n, smoothing), raw: gradNorm } : { n, x: step, y: gradNorm };
+    return smoothing > 0
+      ? { n, x: step, y: smooth(gradNorm, n, smoothing), raw: gradNorm }
+      : { n, x: step, y: gradNorm };
   };
   return {
     title: several ? "gradient norm" : "learning rate",

@@ -6,7 +6,14 @@ import { mapView, promptReport, runView, tableView, taskResult } from "../../sup
 
 describe("the representation of a MIME bundle", () => {
   it("takes our own type before plots, pictures, documents and text", () => {
-    const rich = { [MIME.plotly]: { data: [] }, [MIME.svg]: "<svg/>", [MIME.png]: "AAAA", [MIME.html]: "<p>", [MIME.markdown]: "m", [MIME.plain]: "p" };
+    const rich = {
+      [MIME.plotly]: { data: [] },
+      [MIME.svg]: "<svg/>",
+      [MIME.png]: "AAAA",
+      [MIME.html]: "<p>",
+      [MIME.markdown]: "m",
+      [MIME.plain]: "p",
+    };
     const kinds = (bundle: Record<string, unknown>) => pickRepresentation(bundle).shown.kind;
     expect(kinds({ ...rich, [MIME.map]: mapView(20) })).toBe("map");
     expect(kinds({ ...rich, [MIME.run]: runView() })).toBe("run");
@@ -35,7 +42,10 @@ describe("the representation of a MIME bundle", () => {
   });
 
   it("joins text that nbformat stores as lines", () => {
-    expect(pickRepresentation({ [MIME.markdown]: ["# a\n", "b"] }).shown).toEqual({ kind: "markdown", value: "# a\nb" });
+    expect(pickRepresentation({ [MIME.markdown]: ["# a\n", "b"] }).shown).toEqual({
+      kind: "markdown",
+      value: "# a\nb",
+    });
   });
 
   it("never throws, whatever a file holds", () => {

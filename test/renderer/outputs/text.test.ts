@@ -1,13 +1,15 @@
 import { createHash } from "node:crypto";
 import { describe, expect, it } from "vitest";
 import { FRAME_SCRIPT_HASH as SENT_HASH } from "../../../main/host/page-policy.ts";
-import { hasEscapes, overwrite, parseAnsi, PLAIN, stripAnsi } from "../../../renderer/features/outputs/ansi.ts";
+import { hasEscapes, overwrite, PLAIN, parseAnsi, stripAnsi } from "../../../renderer/features/outputs/ansi.ts";
 import { FRAME_SCRIPT, FRAME_SCRIPT_HASH } from "../../../renderer/features/outputs/frame-script.ts";
 import { LineIndex } from "../../../renderer/features/outputs/line-index.ts";
 
 describe("terminal text", () => {
   it("turns SGR sequences into spans and drops the others", () => {
-    const { spans, end } = parseAnsi("a\u001b[1;31mb\u001b[0m\u001b[2Kc\u001b]0;title\u0007\u001b[38;5;196md\u001b[38;2;10;200;30me\u001b[7mf");
+    const { spans, end } = parseAnsi(
+      "a\u001b[1;31mb\u001b[0m\u001b[2Kc\u001b]0;title\u0007\u001b[38;5;196md\u001b[38;2;10;200;30me\u001b[7mf",
+    );
     expect(spans.map((span) => [span.text, span.style.colour, span.style.bold])).toEqual([
       ["a", null, false],
       ["b", 1, true],
@@ -46,7 +48,9 @@ describe("lines of a growing text", () => {
     for (let at = 0; at < whole.length; at += 997) grown.update(whole.slice(0, at + 997));
     const once = new LineIndex().update(whole);
     expect(grown.count).toBe(5000);
-    expect(Array.from({ length: 5000 }, (_, i) => grown.line(i))).toEqual(Array.from({ length: 5000 }, (_, i) => once.line(i)));
+    expect(Array.from({ length: 5000 }, (_, i) => grown.line(i))).toEqual(
+      Array.from({ length: 5000 }, (_, i) => once.line(i)),
+    );
     expect(grown.slice(1, 3)).toBe("line 1\nline 2\n");
   });
 

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { assignCategories } from "../../../renderer/plot/categories.ts";
 import { decodeFloat32 } from "../../../renderer/plot/decode.ts";
-import { drawLineChart, linearTicks, nearestIndex, type ChartSpec } from "../../../renderer/plot/line-chart-draw.ts";
+import { type ChartSpec, drawLineChart, linearTicks, nearestIndex } from "../../../renderer/plot/line-chart-draw.ts";
 import { isInside } from "../../../renderer/plot/map/map-canvas.ts";
 import { decodeMap, neighboursOf, searchMap } from "../../../renderer/plot/map/map-data.ts";
 import { drawMap, fitCamera, NO_MARKS } from "../../../renderer/plot/map/map-draw.ts";
@@ -37,11 +37,24 @@ describe("numbers as text", () => {
     expect([formatFixed(-0.001, 2), formatFixed(-1.5, 1), formatFixed(Number.NaN, 2)]).toEqual(["0.00", "−1.5", "–"]);
     expect([formatSigned(1.2, 2), formatSigned(-0.31, 2), formatSigned(0.001, 2)]).toEqual(["+1.20", "−0.31", "0.00"]);
     expect([formatUnit(0.832), formatUnit(-0.12), formatUnit(1)]).toEqual([".83", "−.12", "1.00"]);
-    expect([2e-5, 0.0031, 3.4657, 1200, 4.1e7, -0.5, 0].map((v) => formatCompact(v))).toEqual(["2e−5", "0.0031", "3.47", "1,200", "4.1e7", "−0.5", "0"]);
+    expect([2e-5, 0.0031, 3.4657, 1200, 4.1e7, -0.5, 0].map((v) => formatCompact(v))).toEqual([
+      "2e−5",
+      "0.0031",
+      "3.47",
+      "1,200",
+      "4.1e7",
+      "−0.5",
+      "0",
+    ]);
   });
 
   it("names metrics", () => {
-    expect(["cosine_spearman", "ndcg_at_10", "accuracy", "own_score"].map(metricName)).toEqual(["cosine Spearman", "nDCG@10", "accuracy", "own score"]);
+    expect(["cosine_spearman", "ndcg_at_10", "accuracy", "own_score"].map(metricName)).toEqual([
+      "cosine Spearman",
+      "nDCG@10",
+      "accuracy",
+      "own score",
+    ]);
   });
 });
 
@@ -67,7 +80,11 @@ describe("categories", () => {
 
 describe("curves", () => {
   it("smooths without a pull to zero at the start, and keeps gaps", () => {
-    expect([...smooth([2, 2, 2], 3, 0.9)].map((v) => v.toFixed(9))).toEqual(["2.000000000", "2.000000000", "2.000000000"]);
+    expect([...smooth([2, 2, 2], 3, 0.9)].map((v) => v.toFixed(9))).toEqual([
+      "2.000000000",
+      "2.000000000",
+      "2.000000000",
+    ]);
     const gap = smooth([1, Number.NaN, 1], 3, 0.5);
     expect([gap[0], gap[1], gap[2]]).toEqual([1, Number.NaN, 1]);
   });
@@ -103,7 +120,12 @@ describe("curves", () => {
       drawLineChart(pen, 600, 240, s, theme);
       return pen.toString("loss");
     };
-    const long = svg(spec(n, Float64Array.from({ length: n }, (_, i) => 3 * Math.exp(-i / n) + (i % 7) / 10)));
+    const long = svg(
+      spec(
+        n,
+        Float64Array.from({ length: n }, (_, i) => 3 * Math.exp(-i / n) + (i % 7) / 10),
+      ),
+    );
     expect(long.length).toBeLessThan(60_000);
     expect(long).toContain("chance ln 32 = 3.47");
     const gap = svg(spec(5, Float64Array.from([1, 2, Number.NaN, 4, 5])));
@@ -159,16 +181,39 @@ describe("maps", () => {
 describe("Plotly figures", () => {
   it("follow the theme, whatever palette they were made with, and leave data alone", () => {
     const figure = {
-      data: [{ type: "scatter", name: "#0d5bd2", x: ["#0D5BD2", 2], y: [1, 2], line: { color: "#0D5BD2" }, marker: { color: ["#DA7C36", "red"] } }],
-      layout: { title: { text: "a &lt; b" }, shapes: [{ line: { color: "#565D6B" } }], xaxis: { title: { text: "x" } } },
+      data: [
+        {
+          type: "scatter",
+          name: "#0d5bd2",
+          x: ["#0D5BD2", 2],
+          y: [1, 2],
+          line: { color: "#0D5BD2" },
+          marker: { color: ["#DA7C36", "red"] },
+        },
+      ],
+      layout: {
+        title: { text: "a &lt; b" },
+        shapes: [{ line: { color: "#565D6B" } }],
+        xaxis: { title: { text: "x" } },
+      },
     };
     const themed = themePlotly(figure, theme);
-    expect(themed.data[0]).toMatchObject({ x: ["#0D5BD2", 2], line: { color: "#2f69e3" }, marker: { color: ["#f09925", "red"] } });
-    expect(themed.layout).toMatchObject({ paper_bgcolor: "#16181d", shapes: [{ line: { color: "#a9b0bd" } }], title: { text: "a &lt; b" } });
+    expect(themed.data[0]).toMatchObject({
+      x: ["#0D5BD2", 2],
+      line: { color: "#2f69e3" },
+      marker: { color: ["#f09925", "red"] },
+    });
+    expect(themed.layout).toMatchObject({
+      paper_bgcolor: "#16181d",
+      shapes: [{ line: { color: "#a9b0bd" } }],
+      title: { text: "a &lt; b" },
+    });
   });
 
   it("become tables: a row a point, a matrix for a heat map", () => {
-    expect(plotlyTable({ data: [{ name: "a", x: [1, 2], y: [3, null] }], layout: { yaxis: { title: "loss" } } })).toEqual({
+    expect(
+      plotlyTable({ data: [{ name: "a", x: [1, 2], y: [3, null] }], layout: { yaxis: { title: "loss" } } }),
+    ).toEqual({
       columns: [
         { name: "series", kind: "text" },
         { name: "x", kind: "number" },
@@ -179,6 +224,8 @@ describe("Plotly figures", () => {
         ["a", 2, null],
       ],
     });
-    expect(plotlyTable({ data: [{ type: "heatmap", x: ["p", "q"], y: ["r"], z: [[1, 2]] }], layout: {} }).rows).toEqual([["r", 1, 2]]);
+    expect(plotlyTable({ data: [{ type: "heatmap", x: ["p", "q"], y: ["r"], z: [[1, 2]] }], layout: {} }).rows).toEqual(
+      [["r", 1, 2]],
+    );
   });
 });

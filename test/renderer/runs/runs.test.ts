@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { EMPTY_VIEW, reduceRuns, type RunsAction, type RunsView } from "../../../renderer/features/runs/runs-state.ts";
+import { EMPTY_VIEW, type RunsAction, type RunsView, reduceRuns } from "../../../renderer/features/runs/runs-state.ts";
 import { chanceLabel, evalSpec, lossSpec } from "../../../renderer/plot/run/run-charts.tsx";
 import { RunSeries } from "../../../renderer/plot/run/run-series.ts";
 import { runWord } from "../../../renderer/plot/run/run-state.tsx";
@@ -24,7 +24,13 @@ describe("the state of the runs screen", () => {
   });
 
   it("keeps a run's colour when others come and go", () => {
-    const view = play({ type: "listed", runs }, { type: "toggled", folder: old }, { type: "toggled", folder: fresh }, { type: "toggled", folder: mid }, { type: "toggled", folder: fresh });
+    const view = play(
+      { type: "listed", runs },
+      { type: "toggled", folder: old },
+      { type: "toggled", folder: fresh },
+      { type: "toggled", folder: mid },
+      { type: "toggled", folder: fresh },
+    );
     expect([view.shown, view.slots]).toEqual([[old, mid, fresh], { [fresh]: 1, [old]: 2, [mid]: 3 }]);
   });
 
@@ -49,12 +55,23 @@ describe("a run", () => {
   it("draws chance and base as rules, each once", () => {
     const series = new RunSeries();
     series.add(runMetrics(100, { evalEvery: 50 }));
-    const run = { id: "a", name: "a", slot: 1, series, chanceLoss: Math.log(32), base: { metric: "cosine_spearman", score: 0.8203, low: 0.8, high: 0.84 }, steps: 100 };
+    const run = {
+      id: "a",
+      name: "a",
+      slot: 1,
+      series,
+      chanceLoss: Math.log(32),
+      base: { metric: "cosine_spearman", score: 0.8203, low: 0.8, high: 0.84 },
+      steps: 100,
+    };
     const other = { ...run, id: "b", name: "b", slot: 2 };
     expect(lossSpec([run, other], 0.6).rules).toEqual([{ y: Math.log(32), label: "chance ln 32 = 3.47" }]);
     const evals = evalSpec([run, other]);
     expect(evals.rules.map((rule) => rule.label)).toEqual(["base 82.03"]);
-    expect(evals.series.map((s) => [s.name, s.n, s.marks])).toEqual([["a", 3, true], ["b", 3, true]]);
+    expect(evals.series.map((s) => [s.name, s.n, s.marks])).toEqual([
+      ["a", 3, true],
+      ["b", 3, true],
+    ]);
     expect([chanceLabel(2 * Math.log(16)), chanceLabel(1.234)]).toEqual(["chance ln 256 = 5.55", "chance 1.23"]);
   });
 });
