@@ -6,6 +6,7 @@ import { closeSync, openSync, readdirSync, readFileSync, rmSync, statSync, write
 import { hostname } from "node:os";
 import path from "node:path";
 import { ParallaxError } from "../protocol/errors.ts";
+import { RUN_FILES } from "../protocol/run-files.ts";
 import { isProcessAlive, processStart } from "./process-identity.ts";
 
 interface Owner {
@@ -16,6 +17,8 @@ interface Owner {
 
 /** A lock file without its content yet belongs to somebody who is just writing it, for this long. */
 const BEING_WRITTEN_MS = 10_000;
+/** A trainer on another machine that has not written its status for so long is taken for dead. */
+const ELSEWHERE_MS = 600_000;
 
 /**
  * @returns a function that gives the lock back.
@@ -111,8 +114,11 @@ function livingOwner(folder: string, number: number): Owner | null {
     const age = Date.now() - (statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0);
     return age < BEING_WRITTEN_MS ? { pid: 0, start: null, host: hostname() } : null;
   }
-  // Of a process on another machine we know nothing: it counts as living.
-  if (owner.host !== hostname()) return owner;
+  // Of a process on another machine (or in another container) we know only whether it still writes.
+  if (owner.host !== hostname()) {
+    const writtenAt = statSync(path.join(folder, RUN_FILES.status), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    return Date.now() - writtenAt < ELSEWHERE_MS ? owner : null;
+  }
   if (!isProcessAlive(owner.pid)) return null;
   const start = processStart(owner.pid);
   return owner.start !== null && start !== null && owner.start !== start ? null : owner;

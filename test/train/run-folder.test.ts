@@ -8,6 +8,7 @@ import {
   readFileSync,
   renameSync,
   rmSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { tmpdir } from "node:os";
@@ -256,6 +257,16 @@ describe("the lock of a run", () => {
     expect(readdirSync(folder).filter((name) => name.startsWith("lock"))).toEqual(["lock-2"]);
     unlock();
     next();
+  });
+
+  it("of another machine holds while that machine writes", () => {
+    const folder = newRun();
+    lockRun(folder);
+    const file = path.join(folder, "lock-1");
+    writeFileSync(file, readFileSync(file, "utf8").replace(/"host":"[^"]*"/, '"host":"elsewhere"'));
+    expect(() => lockRun(folder)).toThrow(/already being trained by process \d+ on elsewhere/);
+    utimesSync(path.join(folder, "status.json"), 1, 1);
+    expect(runOwner(folder)).toBe(null);
   });
 
   it.runIf(process.platform === "linux")("is not fooled by a number that is used again", () => {
