@@ -71,7 +71,7 @@ export function previewBundle(value: unknown, name?: string): MimeBundle {
 
 /** Rows of plain objects as a table, undefined for anything else. */
 function rowsBundle(value: unknown, name: string | undefined): MimeBundle | undefined {
-  if (!Array.isArray(value) || types.isProxy(value) || value.length < 2) return undefined;
+  if (types.isProxy(value) || !Array.isArray(value) || value.length < 2) return undefined;
   const rows: Record<string, unknown>[] = [];
   const names: string[] = [];
   const seen = new Set<string>();

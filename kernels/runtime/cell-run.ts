@@ -23,7 +23,7 @@ export class CellRun implements CellContext {
   readonly output: CellOutput;
   readonly #send: (message: FromKernel) => void;
   readonly #stopper = new AbortController();
-  readonly #waiting = new Map<object, (error: unknown) => void>();
+  readonly #waiting = new Map<object, { resolve(value: unknown): void; reject(error: unknown): void }>();
   readonly #meters = new Map<string, ProgressMeter>();
   readonly #displays = new Set<Promise<unknown>>();
   #phase: Phase = "running";
@@ -67,7 +67,7 @@ export class CellRun implements CellContext {
     this.#stopper.abort(new CancelledError("The cell"));
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
-    for (const reject of waiting) reject(new CancelledError("The cell"));
+    for (const { reject } of waiting) reject(new CancelledError("The cell"));
     if (this.#phase === "stopping")
       setTimeout(() => {
         if (this.#phase === "stopping") this.cut();
@@ -78,6 +78,8 @@ export class CellRun implements CellContext {
   cut(): void {
     if (this.#phase === "cut" || this.#phase === "over") return;
     this.#phase = "cut";
+    // Bound to a promise that never settles, none of them settles any more.
+    for (const { resolve } of this.#waiting.values()) resolve(new Promise(() => undefined));
     this.#waiting.clear();
     if (!this.stopped) this.#stopper.abort(new CancelledError("The cell"));
     this.#cutOff?.();
@@ -103,12 +105,12 @@ export class CellRun implements CellContext {
     if ((typeof value !== "object" && typeof value !== "function") || value === null) return value;
     const promise = value instanceof Promise ? Promise.resolve(value) : thenable(value);
     if (promise === undefined) return value;
-    let reject: ((error: unknown) => void) | undefined;
-    const guarded = new Promise((resolve, fail) => {
-      reject = fail;
-      Promise.prototype.then.call(promise, resolve, fail);
+    let handle: { resolve(value: unknown): void; reject(error: unknown): void };
+    const guarded = new Promise((resolve, reject) => {
+      handle = { resolve, reject };
+      Promise.prototype.then.call(promise, resolve, reject);
     });
-    this.#waiting.set(guarded, reject!);
+    this.#waiting.set(guarded, handle!);
     waiters.set(guarded, this);
     return guarded;
   }

@@ -112,7 +112,7 @@ function syntaxError(
   const found = label === undefined ? "" : source.slice(label.start, label.end);
   const detail =
     message === "Unexpected token" ? ` ${found.trim() === "" ? "(the cell ends here)" : `\`${found}\``}` : "";
-  const sentence = `${message.replace(/\.$/, "")}${detail}.`;
+  const sentence = `${message.replace(/\.$/, "").replace("`EOF`", "the end of the cell")}${detail}.`;
   return new ParallaxError("cell.syntax", sentence, {
     ...(help === null ? {} : { hint: help }),
     details: { line, column },
@@ -241,7 +241,7 @@ class Rewriter {
           continue;
         case "ExportNamedDeclaration":
         case "ExportAllDeclaration":
-          this.#text.overwrite(given.start, given.end, this.#reexport(statement));
+          this.#text.update(given.start, given.end, this.#reexport(statement));
           continue;
         case "FunctionDeclaration":
           if (statement.id) {
@@ -297,7 +297,7 @@ class Rewriter {
       return [local, imported, this.#used.has(local)];
     });
     const request: ImportRequest = { from: statement.source.value, names };
-    this.#text.overwrite(
+    this.#text.update(
       statement.start,
       statement.end,
       `;await ${this.#helper}.bring(${JSON.stringify(request)}, ${statement.start});`,
@@ -320,7 +320,7 @@ class Rewriter {
 
   #variables(statement: AstNode): void {
     const declarators: AstNode[] = statement.declarations;
-    this.#text.overwrite(statement.start, declarators[0]!.start, ";");
+    this.#text.update(statement.start, declarators[0]!.start, ";");
     for (const declarator of declarators) this.#declarator(declarator, statement.kind);
   }
 
@@ -328,7 +328,7 @@ class Rewriter {
     const { id, init } = declarator;
     if (!init) {
       // `var x;` keeps an earlier value, `let x;` starts anew.
-      if (kind === "var") this.#text.overwrite(id.start, id.end, "0");
+      if (kind === "var") this.#text.update(id.start, id.end, "0");
       else this.#text.appendLeft(id.end, " = void 0");
       return;
     }
@@ -348,7 +348,7 @@ class Rewriter {
     if (argument.left.name !== id.name || this.#names.declarations.get(id.name) !== "var") return;
     const index = this.#names.references.findIndex((reference) => reference.start === argument.left.start);
     if (index >= 0) this.#names.references.splice(index, 1);
-    this.#text.overwrite(argument.start, argument.end, "{}");
+    this.#text.update(argument.start, argument.end, "{}");
   }
 
   /** A `var` inside a block or a loop's head is the cell's own name too. */
@@ -359,7 +359,7 @@ class Rewriter {
       this.#text.remove(declaration.start, declarators[0]!.start);
       return;
     }
-    this.#text.overwrite(declaration.start, declarators[0]!.start, inHead === "for" ? " " : ";");
+    this.#text.update(declaration.start, declarators[0]!.start, inHead === "for" ? " " : ";");
     for (const declarator of declarators) this.#declarator(declarator, "var");
   }
 
@@ -375,8 +375,8 @@ class Rewriter {
       this.#text.appendRight(loop.right.start, `${this.#helper}.each(`);
       this.#text.appendLeft(loop.right.end, ")");
     }
-    for (const node of this.#names.imports) this.#text.overwrite(node.start, node.start + 6, `${this.#helper}.import`);
-    for (const node of this.#names.metas) this.#text.overwrite(node.start, node.end, `${this.#helper}.meta`);
+    for (const node of this.#names.imports) this.#text.update(node.start, node.start + 6, `${this.#helper}.import`);
+    for (const node of this.#names.metas) this.#text.update(node.start, node.end, `${this.#helper}.meta`);
   }
 
   #reference({ name, start, end, role }: Reference): void {
@@ -385,14 +385,14 @@ class Rewriter {
     switch (role) {
       case "read":
       case "write":
-        this.#text.overwrite(start, end, direct);
+        this.#text.update(start, end, direct);
         return;
       case "call":
         // Without the comma, `this` inside the function would be the scope.
-        this.#text.overwrite(start, end, `(0, ${direct})`);
+        this.#text.update(start, end, `(0, ${direct})`);
         return;
       case "shorthand":
-        this.#text.overwrite(start, end, `${name}: ${direct}`);
+        this.#text.update(start, end, `${name}: ${direct}`);
         return;
       case "naming-write":
       case "pattern":

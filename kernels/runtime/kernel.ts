@@ -1,4 +1,5 @@
 /** The kernel's main loop: requests in, messages out, one cell at a time. */
+import { writeSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
 import vm from "node:vm";
@@ -83,18 +84,17 @@ export class Kernel {
   #send(message: FromKernel): void {
     try {
       this.#port.send(message);
-    } catch (error) {
+    } catch {
       // A display with functions in it cannot cross; as JSON it can.
       const json = JSON.stringify(message, (_, value: unknown) => (typeof value === "bigint" ? String(value) : value));
       this.#port.send(JSON.parse(json) as FromKernel);
-      if (!(error instanceof Error) || error.name !== "DataCloneError") throw error;
     }
   }
 
   #receive(message: unknown): void {
     const parsed = toKernelSchema.safeParse(message);
     if (!parsed.success) {
-      process.stderr.write(`The kernel cannot read a message: ${parsed.error.message}\n`);
+      logLine(`The kernel cannot read a message: ${parsed.error.message}`);
       return;
     }
     const request = parsed.data;
@@ -317,7 +317,7 @@ export class Kernel {
     const cellId = this.#stacks.framesOf(error)[0]?.cellId;
     const run = storeAtFailure<CellRun>(contextStorage(), error, promise) ?? this.#current ?? this.#last;
     if (run === undefined && cellId === undefined) {
-      process.stderr.write(`${toErrorData(error).message}\n`);
+      logLine(toErrorData(error).message);
       return;
     }
     run?.output.flush();
@@ -340,6 +340,11 @@ export class Kernel {
       .then(() => defaultCompute().dispose())
       .then(exit, exit);
   }
+}
+
+/** To the host's log, past the cells. */
+function logLine(text: string): void {
+  writeSync(2, `${text}\n`);
 }
 
 function namesOf(cellId: string, code: string): CellNames {

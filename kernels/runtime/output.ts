@@ -2,6 +2,8 @@
 
 /** How long a piece waits for more. */
 const BATCH_MS = 20;
+/** After a silence this many pieces go at once: a few lines before a long computation must not wait for its end. */
+const PROMPT_PIECES = 16;
 /** A piece is sent at once when it is this long. */
 const BATCH_LENGTH = 64 * 1024;
 /** Characters that one run of a cell may print. */
@@ -18,7 +20,10 @@ export class CellOutput {
   #total = 0;
   #cut = false;
   #timer: NodeJS.Timeout | undefined;
-  #since = 0;
+  #written = Number.NEGATIVE_INFINITY;
+  #flushed = Number.NEGATIVE_INFINITY;
+  /** Pieces sent since the last silence. */
+  #pieces = 0;
 
   constructor(send: (name: StreamName, text: string) => void, limit: number = OUTPUT_LIMIT) {
     this.#send = send;
@@ -42,13 +47,14 @@ export class CellOutput {
   #add(name: StreamName, text: string): void {
     if (name !== this.#name) this.flush();
     const now = performance.now();
-    if (this.#parts.length === 0) this.#since = now;
+    if (now - this.#written >= BATCH_MS) this.#pieces = 0;
+    this.#written = now;
     this.#name = name;
     this.#parts.push(text);
     this.#length += text.length;
     this.#total += text.length;
     // In a loop that never returns no timer fires, so the clock is read here too.
-    if (this.#length >= BATCH_LENGTH || now - this.#since >= BATCH_MS) this.flush();
+    if (this.#length >= BATCH_LENGTH || this.#pieces < PROMPT_PIECES || now - this.#flushed >= BATCH_MS) this.flush();
     else this.#timer ??= setTimeout(() => this.flush(), BATCH_MS);
   }
 
@@ -60,6 +66,8 @@ export class CellOutput {
     const text = this.#parts.join("");
     this.#parts = [];
     this.#length = 0;
+    this.#pieces += 1;
+    this.#flushed = performance.now();
     this.#send(this.#name, text);
   }
 }

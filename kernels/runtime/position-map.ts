@@ -1,5 +1,5 @@
 /** Positions in the code that runs, led back through both rewritings to line and column of the cell. */
-import { originalPositionFor, type SourceMapInput, TraceMap } from "@jridgewell/trace-mapping";
+import { LEAST_UPPER_BOUND, originalPositionFor, type SourceMapInput, TraceMap } from "@jridgewell/trace-mapping";
 import type MagicString from "magic-string";
 
 /** Counted from 1, as editors show them. */
@@ -49,7 +49,9 @@ export class PositionMap {
   fromGenerated(line: number, column: number): Position | undefined {
     if (this.#text === undefined) return undefined;
     this.#toJs ??= new TraceMap(JSON.parse(this.#text.generateMap({ hires: "boundary" }).toString()));
-    const js = originalPositionFor(this.#toJs, { line, column: column - 1 });
+    let js = originalPositionFor(this.#toJs, { line, column: column - 1 });
+    // Inside what we put before an expression: the engine blames the call around it.
+    if (js.line === null) js = originalPositionFor(this.#toJs, { line, column: column - 1, bias: LEAST_UPPER_BOUND });
     return js.line === null ? undefined : this.#original(js.line, js.column);
   }
 

@@ -46,6 +46,8 @@ export class CellStacks {
   #prepare(error: Error, sites: NodeJS.CallSite[]): string {
     const frames: CellFrame[] = [];
     const lines: string[] = [];
+    /** Below the outermost frame of a cell there is only what started the cell. */
+    let lastOfCell = -1;
     for (const site of sites) {
       const cell = this.#cells.get(site.getFileName() ?? "");
       const position = cell?.compiled.positions.fromGenerated(site.getLineNumber() ?? 1, site.getColumnNumber() ?? 1);
@@ -61,10 +63,12 @@ export class CellStacks {
         });
         const place = `Cell [${cell.executionCount}]:${position.line}:${position.column}`;
         lines.push(functionName ? `    at ${functionName} (${place})` : `    at ${place}`);
+        lastOfCell = lines.length - 1;
         continue;
       }
       lines.push(`    at ${localFrame(site) ?? site.toString()}`);
     }
+    if (lastOfCell >= 0) lines.length = lastOfCell + 1;
     this.#frames.set(error, frames);
     let head: string;
     try {
@@ -105,17 +109,16 @@ export class CellStacks {
       },
       name: nameOf(error),
       frames,
-      libraryFrames: this.#libraryFrames(stack),
+      // Where we noticed that the user stopped the cell, or that it does not parse, is nobody's business.
+      libraryFrames: data.kind === "cancelled" || data.code.startsWith("cell.") ? [] : this.#libraryFrames(stack),
     };
   }
 
-  /** Frames that are not the user's, without those of the kernel's own machinery below the cell. */
+  /** Frames that are not the user's. */
   #libraryFrames(stack: readonly string[]): string[] {
-    const own = path.join(this.#root, "dist", "kernels");
     return stack
       .map((line) => line.trim().replace(/^at /, ""))
-      .filter((line) => !/Cell \[\d+\]:\d+:\d+\)?$/.test(line))
-      .filter((line) => !line.includes(`${own}${path.sep}kernel.entry`) && !line.startsWith("process.processTicks"))
+      .filter((line) => !/Cell \[\d+\]:\d+:\d+\)?$/.test(line) && !line.startsWith("process.processTicks"))
       .map((line) => line.replace(`file://${this.#root}${path.sep}`, "").replace(`${this.#root}${path.sep}`, ""))
       .slice(0, MAX_FRAMES);
   }
@@ -174,7 +177,9 @@ function safeErrorData(error: unknown): ReturnType<typeof toErrorData> {
     const data = toErrorData(error);
     return { ...data, message: String(data.message) };
   } catch {
-    return { code: "cell.threw", kind: "user", message: "A value was thrown that cannot be read." };
+    // Fields that throw when read, or an error that is its own cause.
+    const message = typeof error === "object" && error !== null ? readText(error, "message") : undefined;
+    return { code: "cell.threw", kind: "user", message: message ?? "A value was thrown that cannot be read." };
   }
 }
 

@@ -124,7 +124,10 @@ export class KernelProcess {
     const from = this.messages.length;
     this.send({ type: "execute", requestId, cellId: cell, code });
     await this.until((m) => m.type === "idle" && m.requestId === requestId, from);
-    return outcome(this.messages.slice(from), cell);
+    return outcome(
+      this.messages.slice(from).filter((m) => m.type !== "stats"),
+      cell,
+    );
   }
 
   /** Value of an expression as text. */
