@@ -45,7 +45,8 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
   const names = isLoopback ? LOOPBACK : [...LOOPBACK, address, hostname()];
   const key = new SessionKey(names, port);
   const host = new Host({ ...hostOptions, shell: "browser", confined: true });
-  const connect = LOOPBACK.map((name) => `ws://${name}:${port}`);
+  // Policies know no IPv6 addresses; "self" covers them where the browser takes sockets for it.
+  const connect = names.filter((name) => !name.startsWith("[")).map((name) => `ws://${name}:${port}`);
   const sockets = new WebSocketServer({ noServer: true, maxPayload: MAX_MESSAGE_BYTES, perMessageDeflate: false });
 
   server.on("request", (request, response) => {
