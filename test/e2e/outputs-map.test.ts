@@ -18,7 +18,7 @@ describe("the embedding map", () => {
     await canvas.focus();
     await page.keyboard.press("n");
     await page.waitForFunction(() => (document.querySelector(".map-stage [aria-live]")?.textContent ?? "").length > 0);
-    const first = await page.locator(".map-stage [aria-live]").textContent();
+    const first = (await page.locator(".map-stage [aria-live]").textContent()) ?? "";
     await page.keyboard.press("n");
     await page.waitForFunction(
       (before) => document.querySelector(".map-stage [aria-live]")?.textContent !== before,
@@ -33,7 +33,7 @@ describe("the embedding map", () => {
     await page.keyboard.press("t");
     const grid = page.getByRole("grid", { name: /^Embedding map as a table/ });
     await grid.waitFor();
-    expect(await grid.locator("thead").textContent()).toContain("nearest in 384-d");
+    expect((await grid.locator("thead").textContent()) ?? "").toContain("nearest in 384-d");
     await page.getByRole("button", { name: "Show as table" }).click();
     await canvas.focus();
     await page.keyboard.press("Escape");
@@ -56,7 +56,7 @@ describe("the embedding map", () => {
     await page.mouse.up();
     const selected = page.getByText(/^Selected \d+ of 600$/);
     await selected.waitFor();
-    const count = Number(/\d+/.exec(await selected.textContent())![0]);
+    const count = Number(/\d+/.exec((await selected.textContent()) ?? "")![0]);
     expect(count).toBeGreaterThan(100);
     expect(count).toBeLessThan(550);
     await page.screenshot({ path: `${screenshots}/map-lasso.png`, fullPage: true });

@@ -13,7 +13,7 @@ import { PromptsView } from "./prompts-view.tsx";
 import { RunView } from "./run-view.tsx";
 import { StreamText } from "./stream-text.tsx";
 import { TaskView } from "./task-view.tsx";
-import { ValueView } from "./value-view.tsx";
+import { ValueHead, ValueView } from "./value-view.tsx";
 import "./outputs.css";
 
 interface Props {
@@ -104,8 +104,15 @@ function View({ shown, plain }: { shown: Representation; plain: string }): React
   switch (shown.kind) {
     case "value":
       return <ValueView value={shown.value} />;
-    case "table":
-      return <DataTable label={shown.value.title ?? `Table, ${shown.value.total} rows`} table={shown.value} />;
+    case "table": {
+      const { title, total } = shown.value;
+      return (
+        <>
+          {shown.preview && <ValueHead value={shown.preview} />}
+          <DataTable label={title ?? `Table, ${total} rows`} table={shown.value} />
+        </>
+      );
+    }
     case "map":
       return <MapFigure view={shown.value} />;
     case "prompts":

@@ -20,7 +20,8 @@ import {
 
 export type Representation =
   | { kind: "value"; value: ValuePreview }
-  | { kind: "table"; value: TableView }
+  /** With the typed preview above it, when the bundle has both. */
+  | { kind: "table"; value: TableView; preview?: ValuePreview }
   | { kind: "map"; value: MapView }
   | { kind: "prompts"; value: PromptReport }
   | { kind: "task"; value: TaskResult }
@@ -95,7 +96,16 @@ export function pickRepresentation(bundle: Record<string, unknown>): Picked {
     const data = bundle[mime];
     if (data === undefined || data === null) continue;
     const result = read(data);
-    if (result.ok) return { shown: result.value, problems, plain };
+    if (result.ok) {
+      const shown = result.value;
+      const preview =
+        shown.kind === "table" && bundle[MIME.value] !== undefined ? parseValue(bundle[MIME.value]) : null;
+      return {
+        shown: shown.kind === "table" && preview?.ok ? { ...shown, preview: preview.value } : shown,
+        problems,
+        plain,
+      };
+    }
     problems.push(`its ${what} data cannot be read (${result.reason})`);
   }
   const latex = joined(bundle["text/latex"]);

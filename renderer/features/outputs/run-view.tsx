@@ -22,20 +22,23 @@ export function RunView({ view }: { view: RunViewData }) {
     (listener: () => void) => (live && feed ? feed.subscribe(listener) : () => undefined),
     [live, feed],
   );
+  // The cell replaces its display as it trains; the charts are made anew only when what they need has changed.
+  const { folder, name, steps, chanceLoss } = view;
+  const baseKey = JSON.stringify(view.base ?? null);
   const runs = useMemo<ChartRun[]>(
     () => [
       {
-        id: view.folder,
-        name: view.name,
+        id: folder,
+        name,
         slot: 1,
         series,
-        chanceLoss: Number.isFinite(view.chanceLoss) ? view.chanceLoss : null,
-        base: view.base ?? null,
-        steps: view.steps,
+        chanceLoss: Number.isFinite(chanceLoss) ? chanceLoss : null,
+        base: JSON.parse(baseKey) as ChartRun["base"],
+        steps,
         subscribe,
       },
     ],
-    [view, series, subscribe],
+    [folder, name, steps, chanceLoss, baseKey, series, subscribe],
   );
   return (
     <section className="out-run" aria-label={`Run ${view.name}`}>

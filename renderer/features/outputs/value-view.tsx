@@ -6,15 +6,21 @@ import { StreamText } from "./stream-text.tsx";
 export function ValueView({ value }: { value: ValuePreview }) {
   return (
     <div className="out-value">
-      <p className="out-value-head">
-        {value.name && <code className="out-value-name">{value.name}</code>}
-        <span className="out-value-type">{value.type}</span>
-        {value.bytes !== undefined && <span className="out-muted"> · {formatBytes(value.bytes)}</span>}
-        {value.cut && <span className="out-muted"> · first part</span>}
-      </p>
+      <ValueHead value={value} />
       {value.preview !== "" && (
         <StreamText text={value.preview} tone="plain" label={`Preview of ${value.name ?? value.type}`} />
       )}
     </div>
+  );
+}
+
+export function ValueHead({ value }: { value: ValuePreview }) {
+  return (
+    <p className="out-value-head">
+      {value.name && <code className="out-value-name">{value.name}</code>}
+      <span className="out-value-type">{value.type}</span>
+      {value.bytes !== undefined && <span className="out-muted"> · {formatBytes(value.bytes)}</span>}
+      {value.cut && <span className="out-muted"> · first part</span>}
+    </p>
   );
 }

@@ -41,7 +41,7 @@ export function useChartRuns(view: RunsView): { chartRuns: ChartRun[]; feeds: Re
         const run = view.runs.find((candidate) => candidate.folder === folder);
         const feed = feeds.get(folder);
         if (!run || !feed) return [];
-        const { batchSize, loss, steps } = run.config;
+        const { batchSize, steps } = run.config;
         const first = feed.series.evals.find((point) => point.step === 0);
         return [
           {
@@ -49,7 +49,8 @@ export function useChartRuns(view: RunsView): { chartRuns: ChartRun[]; feeds: Re
             name: run.config.name,
             slot: view.slots[folder] ?? 1,
             series: feed.series,
-            chanceLoss: (loss.symmetric ? 2 : 1) * Math.log(batchSize),
+            // Symmetric InfoNCE takes the mean of both directions: chance is ln b either way.
+            chanceLoss: Math.log(batchSize),
             base: first ? { metric: first.metric, score: first.score, low: first.low, high: first.high } : null,
             steps,
             subscribe: feed.subscribe,

@@ -146,12 +146,9 @@ export function lossSpec(runs: readonly ChartRun[], smoothing: number): ChartSpe
 
 /** "chance ln 32 = 3.47": what a head that knows nothing would score. */
 export function chanceLabel(chance: number): string {
-  for (const factor of [1, 2]) {
-    const batch = Math.round(Math.exp(chance / factor));
-    if (batch >= 2 && Math.abs(factor * Math.log(batch) - chance) < 2e-3)
-      return `chance ${factor === 2 ? "2 " : ""}ln ${batch} = ${formatFixed(chance, 2)}`;
-  }
-  return `chance ${formatFixed(chance, 2)}`;
+  const batch = Math.round(Math.exp(chance));
+  const known = batch >= 2 && Math.abs(Math.log(batch) - chance) < 2e-3;
+  return `chance ${known ? `ln ${batch} = ` : ""}${formatFixed(chance, 2)}`;
 }
 
 export function evalSpec(runs: readonly ChartRun[]): ChartSpec {

@@ -72,6 +72,6 @@ describe("a run", () => {
       ["a", 3, true],
       ["b", 3, true],
     ]);
-    expect([chanceLabel(2 * Math.log(16)), chanceLabel(1.234)]).toEqual(["chance ln 256 = 5.55", "chance 1.23"]);
+    expect([chanceLabel(Math.log(16)), chanceLabel(1.234)]).toEqual(["chance ln 16 = 2.77", "chance 1.23"]);
   });
 });
