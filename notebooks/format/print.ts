@@ -59,7 +59,7 @@ function patchedText(notebook: Notebook, source: NotebookSource): string {
   if (!last.has("metadata") && Object.keys(notebook.metadata).length > 0) {
     const end = (members.at(-1) as Member).end;
     const separator = members[1] ? text.slice((members[0] as Member).end, members[1].keyStart) : style.comma;
-    out += text.slice(at, end) + separator + `"metadata"${style.colon}${writeFresh(notebook.metadata, style, 1)}`;
+    out += `${text.slice(at, end)}${separator}"metadata"${style.colon}${writeFresh(notebook.metadata, style, 1)}`;
     at = end;
   }
   return out + text.slice(at);

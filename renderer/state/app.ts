@@ -49,6 +49,10 @@ export class App {
         else dispatch({ type: "document.changed", docId, revision, ops: ops as unknown as NotebookOp[] });
       }),
       client.on("notebook.saved", (saved) => dispatch({ type: "document.saved", ...saved, revision: null })),
+      client.on("notebook.reopened", (opened) => {
+        this.outbox.drop(opened.docId);
+        dispatch({ type: "document.opened", opened, instead: opened.docId });
+      }),
       client.on("notebook.conflict", ({ docId, error }) => dispatch({ type: "document.conflicted", docId, error })),
       client.on("kernel.changed", ({ docId, kernel }) => dispatch({ type: "kernel.changed", docId, kernel })),
       client.on("cell.changed", ({ docId, cells }) => {

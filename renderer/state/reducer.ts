@@ -132,7 +132,11 @@ function opened(state: AppState, action: Extract<Action, { type: "document.opene
     ...state,
     documents: { ...others, [docId]: doc },
     tabs,
-    activeTab: tabs.findIndex((candidate) => sameTab(candidate, tab)),
+    // A notebook that was read anew behind another tab does not come to the front.
+    activeTab:
+      at >= 0 && action.instead !== undefined
+        ? state.activeTab
+        : tabs.findIndex((candidate) => sameTab(candidate, tab)),
     opening: null,
     overlay: null,
   };
