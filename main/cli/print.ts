@@ -12,7 +12,8 @@ export function formatError(error: ErrorData): string {
   return lines.join("\n");
 }
 
-export function formatDuration(milliseconds: number): string {
+export function formatDuration(duration: number): string {
+  const milliseconds = Math.max(0, duration);
   if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
   const seconds = milliseconds / 1000;
   if (seconds < 10) return `${seconds.toFixed(1)} s`;
@@ -52,7 +53,12 @@ export class ProgressLine {
       this.#out.write(`\r\u001B[2K${formatProgress(progress).slice(0, width - 1)}`);
       this.#open = true;
     } else {
-      if (progress.stage === this.#stage && now - this.#printedAt < 10_000) return;
+      // A log file wants few lines: none for work that takes less than two seconds, then one every ten.
+      if (progress.stage !== this.#stage) {
+        this.#stage = progress.stage;
+        this.#printedAt = now - 8000;
+      }
+      if (now - this.#printedAt < 10_000) return;
       this.#out.write(`${formatProgress(progress)}\n`);
     }
     this.#stage = progress.stage;
