@@ -217,7 +217,7 @@ function resultOf(run: RunSummary, metrics: readonly RunMetric[]): FineTuneResul
     lossLast: losses.at(-1) ?? Number.NaN,
     n: config.data.n,
     seed: config.seed,
-    encoder: () => loadEncoder(out),
+    encoder: () => loadEncoder(out, { name: config.name }),
     [DISPLAY]: () => resultBundle(run, metrics, base, final),
   };
 }
