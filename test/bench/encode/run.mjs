@@ -55,11 +55,19 @@ function installRival() {
 /** A child that answers one message at a time. */
 function side(file) {
   const child = fork(file, [folder], { stdio: ["ignore", "inherit", "inherit", "ipc"], serialization: "advanced" });
+  let waiting;
+  const settle = (how, value) => {
+    waiting?.[how](value);
+    waiting = undefined;
+  };
+  child.on("message", (answer) =>
+    answer.error ? settle("reject", new Error(answer.error)) : settle("resolve", answer),
+  );
+  child.on("exit", (code, signal) => settle("reject", new Error(`${file} ended with ${signal ?? `code ${code}`}`)));
   return {
     ask: (message) =>
       new Promise((resolve, reject) => {
-        child.once("message", (answer) => (answer.error ? reject(new Error(answer.error)) : resolve(answer)));
-        child.once("exit", (code, signal) => reject(new Error(`${file} ended with ${signal ?? `code ${code}`}`)));
+        waiting = { resolve, reject };
         child.send(message);
       }),
     close: () => child.kill(),
