@@ -151,8 +151,9 @@ export function compileCell(source: string, known: (name: string) => boolean): C
   refuseConstantWrites(names, positions);
 
   const rewriter = new Rewriter(text, names, internals, known);
-  const lastNames = rewriter.statements(body);
+  // Inside out: what a statement puts around an expression comes after, and around, what the expression put there.
   rewriter.expressions();
+  const lastNames = rewriter.statements(body);
 
   const fast = new Set<string>();
   for (const { name, role } of names.references)
@@ -254,8 +255,8 @@ class Rewriter {
         case "ClassDeclaration":
           // The inner name of the expression is the class's own; closures inside it see that one, as in a module.
           if (statement.id) {
-            this.#text.appendLeft(statement.start, `;${statement.id.name} = `);
-            this.#text.appendRight(statement.end, ";");
+            this.#text.prependRight(statement.start, `;${statement.id.name} = `);
+            this.#text.appendLeft(statement.end, ";");
           } else this.#value(statement, isLast);
           break;
         case "VariableDeclaration":
@@ -277,12 +278,12 @@ class Rewriter {
 
   /** A statement that begins with a bracket must not continue what a rewritten one before it ended with. */
   #separate(statement: AstNode): void {
-    this.#text.appendLeft(statement.start, ";");
+    this.#text.prependRight(statement.start, ";");
   }
 
   #value(expression: AstNode, isLast: boolean): void {
-    this.#text.appendLeft(expression.start, isLast ? `;return ${this.#helper}.result((` : ";((");
-    this.#text.prependRight(expression.end, isLast ? "), true)" : "))");
+    this.#text.prependRight(expression.start, isLast ? `;return ${this.#helper}.result((` : ";((");
+    this.#text.appendLeft(expression.end, isLast ? "), true)" : "))");
   }
 
   #import(statement: AstNode): void {
@@ -313,7 +314,7 @@ class Rewriter {
 
   /** `function f() {}` becomes `f = function () {}`: named by the assignment, and calls of itself see redefinitions. */
   #function(statement: AstNode): void {
-    this.#text.appendRight(statement.start, `;${statement.id.name} = `);
+    this.#text.prependRight(statement.start, `;${statement.id.name} = `);
     this.#text.remove(statement.id.start, statement.id.end);
     this.#text.appendLeft(statement.end, ";");
   }
@@ -336,8 +337,8 @@ class Rewriter {
       this.#freshEnum(declarator);
       return;
     }
-    this.#text.appendRight(id.start, "(");
-    this.#text.prependRight(init.end, ")");
+    this.#text.prependRight(id.start, "(");
+    this.#text.appendLeft(init.end, ")");
   }
 
   /** `var E = function(E) {…}(E || {})`: an enum starts anew when its cell runs again. */
@@ -366,7 +367,7 @@ class Rewriter {
   /** Names, awaits and imports inside expressions. */
   expressions(): void {
     for (const reference of this.#names.references) this.#reference(reference);
-    for (const { node, top } of this.#names.awaits) {
+    for (const { node, top } of this.#names.awaits.toReversed()) {
       const place = top ? `, ${node.start}` : "";
       this.#text.appendRight(node.argument.start, `${this.#helper}.wait(`);
       this.#text.appendLeft(node.argument.end, `${place})`);

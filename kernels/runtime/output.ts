@@ -2,7 +2,8 @@
 
 /** How long a piece waits for more. */
 const BATCH_MS = 20;
-/** After a silence this many pieces go at once: a few lines before a long computation must not wait for its end. */
+/** After a silence of that long this many pieces go at once: a few lines before a long computation must not wait for its end. */
+const SILENCE_MS = 100;
 const PROMPT_PIECES = 16;
 /** A piece is sent at once when it is this long. */
 const BATCH_LENGTH = 64 * 1024;
@@ -47,7 +48,7 @@ export class CellOutput {
   #add(name: StreamName, text: string): void {
     if (name !== this.#name) this.flush();
     const now = performance.now();
-    if (now - this.#written >= BATCH_MS) this.#pieces = 0;
+    if (now - this.#written >= SILENCE_MS) this.#pieces = 0;
     this.#written = now;
     this.#name = name;
     this.#parts.push(text);

@@ -55,7 +55,7 @@ describe("what a cell prints", () => {
       "for (let i = 0; i < 1e5; i++) console.log('line', i, 'of a flood')",
     );
     const streams = messages.filter((m) => m.type === "stream");
-    expect(streams.length).toBeLessThan(1000);
+    expect(streams.length).toBeLessThan(3000);
     expect(stdout.startsWith("line 0 of a flood\nline 1 of a flood\n")).toBe(true);
     expect(stdout.length).toBe(2_000_000);
     expect(stderr).toBe("\n[The output is cut here: this run of the cell has printed 2,000,000 characters.]\n");
