@@ -24,7 +24,7 @@ def save(name, value):
         f.write("\n")
 
 
-about = dict(madeBy="test/golden/make.py", torch=torch.__version__, config=TINY)
+about = dict(madeBy="test/golden/encoder.py", torch=torch.__version__, config=TINY)
 
 
 def encoders():
