@@ -49,10 +49,13 @@ function loadRuntime(): Promise<Ort> {
 
 /**
  * Threads for a model of this many weights: one for models under two million weights, else all of two cores, half of
- * more (an encoder shares the machine with the page and the notebook), at most 8.
+ * more (an encoder shares the machine with the page and the notebook), at most 8. The user's setting
+ * (PARALLAX_THREADS) takes the place of the rule for larger models.
  */
 export function defaultThreads(weights: number, cores: number = availableParallelism()): number {
   if (weights < SMALL_MODEL_WEIGHTS || cores <= 1) return 1;
+  const chosen = Number(process.env.PARALLAX_THREADS);
+  if (Number.isInteger(chosen) && chosen >= 1) return Math.min(chosen, 64);
   return cores <= 2 ? cores : Math.min(8, Math.max(2, Math.floor(cores / 2)));
 }
 

@@ -265,7 +265,8 @@ class Run {
   #evalsAfter(step: number): number {
     const { evaluation, steps } = this.#config;
     if (evaluation === null) return 0;
-    return Math.floor((steps - 1) / evaluation.every) - Math.floor(step / evaluation.every) + (step < steps ? 1 : 0);
+    if (step >= steps) return 0;
+    return Math.floor((steps - 1) / evaluation.every) - Math.floor(step / evaluation.every) + 1;
   }
 
   #timeLeft(step: number, rate: number): number {
