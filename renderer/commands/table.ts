@@ -45,13 +45,16 @@ export interface KeyPlace {
 }
 
 export function bindingsFor(state: AppState, place: KeyPlace): Binding<string>[] {
-  const notebook = activeDocument(state) !== null;
+  const doc = activeDocument(state);
+  const notebook = doc !== null;
+  // An editor that is not there yet: what is typed meanwhile must not delete cells.
+  const waiting = doc?.mode === "edit" && !place.text;
   const allowed: Record<When, boolean> = {
     always: true,
     "outside-text": !place.text,
     notebook: notebook && (!place.text || place.editor),
-    command: notebook && !place.text && !place.output,
-    edit: notebook && place.editor,
+    command: notebook && !waiting && !place.text && !place.output,
+    edit: notebook && (place.editor || waiting),
   };
   const list: Binding<string>[] = [];
   for (const command of commands) {

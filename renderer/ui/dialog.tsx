@@ -54,7 +54,8 @@ export function Dialog({ title, onClose, children, actions, width = 480 }: Dialo
           </h2>
           <IconButton icon="close" label="Close" onClick={onClose} />
         </header>
-        <div className="dialog-body" tabIndex={-1}>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
+        <div className="dialog-body" tabIndex={0}>
           {children}
         </div>
         {actions && <footer className="dialog-actions">{actions}</footer>}

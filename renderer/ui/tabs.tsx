@@ -65,7 +65,8 @@ export function Tabs({ items, active, label, onSelect, panelId }: TabsProps) {
               type="button"
               className="tab-close"
               tabIndex={-1}
-              aria-label={item.closeLabel ?? "Close"}
+              // A tab list may hold tabs only; the keyboard closes with Delete.
+              aria-hidden="true"
               title={item.closeLabel ?? "Close"}
               onClick={item.onClose}
             >

@@ -4,6 +4,7 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import path from "node:path";
 import { WebSocketServer } from "ws";
+import { contentSecurityPolicy } from "../../main/host/page-policy.ts";
 import { root } from "../../scripts/build.mjs";
 import type { FakeHost } from "./fake-host.ts";
 
@@ -29,10 +30,7 @@ export async function serveFake(
     readFile(file).then(
       (bytes) => {
         response.setHeader("content-type", TYPES[path.extname(file)] ?? "application/octet-stream");
-        response.setHeader(
-          "content-security-policy",
-          "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; font-src 'self' data:; worker-src 'self' blob:; frame-src 'self' blob: data:",
-        );
+        response.setHeader("content-security-policy", contentSecurityPolicy([]));
         response.end(bytes);
       },
       () => {

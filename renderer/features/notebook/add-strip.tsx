@@ -14,7 +14,8 @@ export function AddStrip({ docId, index, always = false }: { docId: string; inde
   };
   const where = always ? "at the end" : `at place ${index + 1}`;
   return (
-    <div className={`add-strip ${always ? "always" : ""}`}>
+    // Between the cells it is for the mouse: the keyboard has A and B, and a list may hold its items only.
+    <div className={`add-strip ${always ? "always" : ""}`} aria-hidden={!always}>
       <button
         type="button"
         tabIndex={always ? 0 : -1}

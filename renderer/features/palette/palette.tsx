@@ -37,7 +37,7 @@ export function Palette() {
         if (event.target === dialog.current) close();
       }}
     >
-      <Command label="Commands" loop>
+      <Command label="Commands" loop filter={score}>
         <Command.Input className="palette-input" placeholder="Type a command" />
         <Command.List className="palette-list">
           <Command.Empty className="palette-empty">No command has this name.</Command.Empty>
@@ -69,4 +69,17 @@ export function Palette() {
       </Command>
     </dialog>
   );
+}
+
+/** Every word must be there; the beginning of the title counts most, the beginning of a word more than its middle. */
+function score(value: string, search: string): number {
+  const text = value.toLowerCase();
+  const words = search.toLowerCase().split(/\s+/).filter(Boolean);
+  let total = 0;
+  for (const word of words) {
+    const at = text.indexOf(word);
+    if (at < 0) return 0;
+    total += at === 0 ? 1 : text[at - 1] === " " ? 0.8 : 0.4;
+  }
+  return words.length === 0 ? 1 : total / words.length;
 }

@@ -113,6 +113,12 @@ export function CellEditor(props: CellEditorProps) {
         app.store.dispatch({ type: "cell.selected", docId, cellId, mode: "edit" });
       }),
       made.onDidBlurEditorText(() => clearActiveEditor(cellId)),
+      made.onDidBlurEditorWidget(() => {
+        // Another window in front is no reason to leave the mode.
+        const doc = app.store.state.documents[docId];
+        if (document.hasFocus() && doc?.mode === "edit" && doc.active === cellId && doc.focus === null)
+          app.store.dispatch({ type: "mode.changed", docId, mode: "command" });
+      }),
       model.onDidChangeContent(() => {
         if (!setting.current) app.setSource(docId, cellId, made.getModel()?.getValue() ?? "");
       }),
@@ -148,8 +154,10 @@ export function CellEditor(props: CellEditorProps) {
   }, [readOnly, name, lineNumbers, placeholder]);
 
   useEffect(() => {
-    if (focusSerial !== null) editor.current?.focus();
-  }, [focusSerial]);
+    if (focusSerial === null) return;
+    editor.current?.focus();
+    app.store.dispatch({ type: "focus.taken", docId, serial: focusSerial });
+  }, [app, docId, focusSerial]);
 
   return <div ref={box} className="cell-monaco" data-doc={docId} data-cell-editor={cellId} />;
 }
