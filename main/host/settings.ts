@@ -10,7 +10,7 @@ import { writeAtomically } from "./write-atomically.ts";
 
 export function defaultSettings(): Settings {
   // Half the cores: the other half keeps page and system fluid.
-  return { theme: "system", density: "comfortable", threads: Math.min(64, Math.max(1, Math.floor(cpus().length / 2))) };
+  return { theme: "system", density: "comfortable", threads: defaultThreads(cpus().length) };
 }
 
 export class SettingsFile {
@@ -88,4 +88,9 @@ export class SettingsFile {
       toErrorData(new ParallaxError("settings.invalid", message, { hint, details: { file: this.file } })),
     );
   }
+}
+
+/** The kernels' own rule for larger models (kernels/graph/session.ts), so that page and command line compute alike. */
+function defaultThreads(cores: number): number {
+  return cores <= 2 ? Math.max(1, cores) : Math.min(8, Math.floor(cores / 2));
 }
