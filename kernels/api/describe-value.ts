@@ -40,7 +40,8 @@ function className(value: object): string {
     const maker = own(level, "constructor");
     if (typeof maker === "function") {
       const name = own(maker, "name");
-      if (typeof name === "string" && name !== "") return name;
+      // The bundler calls a class that names itself "_Name" inside.
+      if (typeof name === "string" && name !== "") return name.replace(/^_(?=[A-Z])/, "");
     }
     level = Object.getPrototypeOf(level);
   }
@@ -173,8 +174,28 @@ export interface Rendering {
 const LINE_LIMIT = 120;
 const TEXT_LIMIT = 20_000;
 
+/** First numbers of a matrix: "[[0.0617, 0.0415, 0.0087, …], …]". */
+function matrixLine(value: unknown): Rendering | undefined {
+  if (!isObject(value) || types.isProxy(value)) return undefined;
+  const data = own(value, "data");
+  const [n, columns] = [own(value, "n"), own(value, "dimensions") ?? own(value, "m")];
+  if (elementName(data) === undefined || typeof n !== "number" || typeof columns !== "number") return undefined;
+  const numbers = data as ArrayLike<number | bigint>;
+  const rows: string[] = [];
+  for (let row = 0; row < Math.min(n, 2); row++) {
+    const shown = Array.from({ length: Math.min(columns, 4) }, (_, column) => {
+      const x = numbers[row * columns + column] ?? Number.NaN;
+      return typeof x === "bigint" || Number.isInteger(x) ? String(x) : Number(x.toPrecision(4)).toString();
+    });
+    rows.push(`[${shown.join(", ")}${columns > 4 ? ", …" : ""}]`);
+  }
+  return { text: `[${rows.join(", ")}${n > 2 ? ", …" : ""}]`, cut: n > 2 || columns > 4 };
+}
+
 /** One line for lists of variables. */
 export function previewLine(value: unknown): Rendering {
+  const matrix = matrixLine(value);
+  if (matrix !== undefined) return matrix;
   const shown = render(value, {
     depth: 1,
     maxArrayLength: 6,
@@ -196,7 +217,9 @@ function render(value: unknown, options: Parameters<typeof inspect>[1] & object)
   const limits = { ...options, maxLength: TEXT_LIMIT };
   try {
     // A value's own inspect method is the user's code: it may throw, or return anything.
-    const text = String(inspect(value, limits));
+    const text = String(inspect(value, limits))
+      .replace(/^_(?=[A-Z]\w* \{)/, "")
+      .replace(/,?\s*\[Symbol\(parallax\.display\)\]: \[(Async)?Function[^\]]*\]+/g, "");
     return { text, cut: /\.\.\. \d+ more |\[(Object|Array|\w+)\]/.test(text) };
   } catch (error) {
     try {

@@ -17,6 +17,7 @@ export class Importer {
   readonly #folder: string;
   readonly #fromFolder: (specifier: string) => Promise<Namespace>;
   #hooks: Promise<void> | undefined;
+  #api: Promise<typeof import("./loaded-api.ts")> | undefined;
 
   /** @param folder  the notebook's: where relative files and packages are looked for first. */
   constructor(folder: string) {
@@ -34,7 +35,10 @@ export class Importer {
    * @throws {ParallaxError} import.syntax     a local file does not parse
    */
   async import(specifier: string): Promise<Namespace> {
-    if (specifier === "parallax") return (await import("../api/index.ts")) as unknown as Namespace;
+    if (specifier === "parallax") {
+      this.#api ??= import("./loaded-api.ts");
+      return (await this.#api).api as unknown as Namespace;
+    }
     if (specifier.startsWith("node:") || builtins.has(specifier)) return import(specifier);
     if (/^(\.|\/|file:)/.test(specifier) || path.isAbsolute(specifier)) return this.#local(specifier);
     if (/^https?:/.test(specifier))
@@ -42,6 +46,11 @@ export class Importer {
         hint: `Install the package in ${this.#folder} with npm, and import it by its name.`,
       });
     return this.#package(specifier);
+  }
+
+  /** What the kernel itself asks the API for, once a cell has imported it: until then there is nothing to ask about. */
+  async loadedApi(): Promise<typeof import("./loaded-api.ts") | undefined> {
+    return this.#api;
   }
 
   async #local(specifier: string): Promise<Namespace> {

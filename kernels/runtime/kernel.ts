@@ -4,9 +4,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import vm from "node:vm";
 import { contextIfAny, contextStorage, withContext } from "../api/context.ts";
-import { disposeEncoders, loadedEncoders } from "../api/encoder.ts";
 import { previewBundle, valueBundle } from "../api/value-bundle.ts";
-import { defaultCompute } from "../graph/compute.ts";
 import { packageRoot } from "../graph/package-root.ts";
 import { isCancelled, ParallaxError, toErrorData } from "../protocol/errors.ts";
 import {
@@ -325,7 +323,10 @@ export class Kernel {
   }
 
   async #sendStats(): Promise<void> {
-    const [{ sessions }, encoders] = await Promise.all([defaultCompute().counts(), loadedEncoders()]);
+    const api = await this.#importer.loadedApi();
+    const [{ sessions }, encoders] = api
+      ? await Promise.all([api.defaultCompute().counts(), api.loadedEncoders()])
+      : [{ sessions: 0 }, []];
     const megabytes = Math.round(process.memoryUsage.rss() / 2 ** 20);
     const key = JSON.stringify([megabytes, sessions, encoders]);
     if (key === this.#stats) return;
@@ -336,8 +337,12 @@ export class Kernel {
   #shutdown(): void {
     const exit = (): void => this.#port.exit(0);
     setTimeout(exit, DISPOSE_MS);
-    disposeEncoders()
-      .then(() => defaultCompute().dispose())
+    this.#importer
+      .loadedApi()
+      .then(async (api) => {
+        await api?.disposeEncoders();
+        await api?.defaultCompute().dispose();
+      })
       .then(exit, exit);
   }
 }
