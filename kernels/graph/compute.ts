@@ -73,6 +73,7 @@ class ComputeThread {
   readonly #waiting = new Map<number, Waiting>();
   #next = 1;
   #ended: ParallaxError | undefined;
+  #stopping = false;
 
   constructor() {
     this.#worker = new Worker(path.join(packageRoot(), "dist/kernels/graph/compute.worker.mjs"), {
@@ -112,7 +113,7 @@ class ComputeThread {
 
   /** An idle thread keeps no process alive; a waiting caller does. */
   #hold(): void {
-    if (this.#waiting.size > 0) this.#worker.ref();
+    if (this.#waiting.size > 0 || this.#stopping) this.#worker.ref();
     else this.#worker.unref();
   }
 
@@ -140,6 +141,9 @@ class ComputeThread {
 
   /** Rejects what waits at once; resolves when the thread has ended, after the run that it is in. */
   async stop(): Promise<void> {
+    // Whoever waits for the end must see it: an idle thread alone would let the process end first (exit code 13).
+    this.#stopping = true;
+    this.#hold();
     Atomics.store(this.#state, STOPPING, 1);
     if (!this.#ended) this.#worker.postMessage({ id: 0, request: { method: "stop" } });
     this.#end(
