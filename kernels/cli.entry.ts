@@ -3,7 +3,7 @@
  * answer, and ends. `{type: "cancel"}` stops the work between two steps.
  */
 import { setDefaultContext } from "./api/context.ts";
-import { type Answer } from "./cli/answer.ts";
+import type { Answer } from "./cli/answer.ts";
 import type { CommandContext } from "./cli/context.ts";
 import { doctor } from "./cli/doctor.ts";
 import { encode } from "./cli/encode.ts";
@@ -20,7 +20,8 @@ const controller = new AbortController();
 process.on("SIGINT", () => undefined);
 
 process.on("message", (message: unknown) => {
-  if (typeof message === "object" && message !== null && (message as { type?: unknown }).type === "cancel") controller.abort();
+  if (typeof message === "object" && message !== null && (message as { type?: unknown }).type === "cancel")
+    controller.abort();
   else void answer(message);
 });
 // The command line is gone: nobody reads an answer any more.

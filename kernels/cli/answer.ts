@@ -1,5 +1,5 @@
 /** What a command answers: words for a person, one JSON document for a script. */
-import { type Displayable, DISPLAY, MIME } from "../protocol/display.ts";
+import { DISPLAY, type Displayable, MIME } from "../protocol/display.ts";
 
 export interface Answer {
   text: string;

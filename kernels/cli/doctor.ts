@@ -29,7 +29,11 @@ export async function doctor(): Promise<Answer> {
 function machine(): Check {
   const gibibytes = (os.totalmem() / 2 ** 30).toFixed(0);
   const [cpu] = os.cpus();
-  return { name: "This computer", state: "ok", found: `${os.availableParallelism()} cores (${cpu?.model.trim() ?? os.arch()}), ${gibibytes} GiB, ${os.platform()} ${os.arch()}` };
+  return {
+    name: "This computer",
+    state: "ok",
+    found: `${os.availableParallelism()} cores (${cpu?.model.trim() ?? os.arch()}), ${gibibytes} GiB, ${os.platform()} ${os.arch()}`,
+  };
 }
 
 async function runtime(): Promise<Check[]> {
@@ -72,7 +76,9 @@ async function defaultEncoder(): Promise<Check> {
     name: "Default encoder",
     state: state.state === "ready" ? "ok" : "problem",
     found: state.message,
-    ...(state.state === "ready" ? {} : { fix: "npm ci brings it back; until then an encoder folder of yours works: loadEncoder(\"path/to/folder\")" }),
+    ...(state.state === "ready"
+      ? {}
+      : { fix: 'npm ci brings it back; until then an encoder folder of yours works: loadEncoder("path/to/folder")' }),
   };
 }
 

@@ -6,7 +6,10 @@ import type { CliRequest } from "../protocol/cli-messages.ts";
 import type { Answer } from "./answer.ts";
 import type { CommandContext } from "./context.ts";
 
-export async function encode(request: Extract<CliRequest, { command: "encode" }>, context: CommandContext): Promise<Answer> {
+export async function encode(
+  request: Extract<CliRequest, { command: "encode" }>,
+  context: CommandContext,
+): Promise<Answer> {
   const table = await readTable(request.file, context.work);
   const texts = table.text(request.column);
   const encoder = await loadEncoder(request.encoder);
@@ -18,7 +21,15 @@ export async function encode(request: Extract<CliRequest, { command: "encode" }>
       `${request.out}: float32 [${set.n}, ${set.dimensions}], ${set.encoder.name}${set.prompt === "" ? "" : `, prompt "${set.prompt}"`}`,
       `${set.report.textsPerSecond.toFixed(0)} texts/s, ${set.report.truncated.length} of ${set.n} texts cut at ${set.report.maxTokens} tokens, ${(100 * set.report.unknownShare).toFixed(1)} % unknown pieces`,
     ].join("\n"),
-    json: { out: request.out, n: set.n, dimensions: set.dimensions, dtype: "float32", encoder: set.encoder, prompt: set.prompt, report: set.report },
+    json: {
+      out: request.out,
+      n: set.n,
+      dimensions: set.dimensions,
+      dtype: "float32",
+      encoder: set.encoder,
+      prompt: set.prompt,
+      report: set.report,
+    },
     ok: true,
   };
 }

@@ -1,6 +1,6 @@
 /** `parallax map`: texts or vectors to one self-contained page. */
 import { existsSync } from "node:fs";
-import { encode, loadEncoder, map as drawMap, type PlainVectors } from "../api/index.ts";
+import { map as drawMap, encode, loadEncoder, type PlainVectors } from "../api/index.ts";
 import { readTable } from "../data/table.ts";
 import { writeFileAtomically } from "../encode/atomic-file.ts";
 import { readNpy } from "../encode/npy.ts";
@@ -12,11 +12,17 @@ import type { CommandContext } from "./context.ts";
 export async function map(request: Extract<CliRequest, { command: "map" }>, context: CommandContext): Promise<Answer> {
   const fromVectors = /\.npy$/i.test(request.file);
   if (!fromVectors && request.column === null)
-    throw new ParallaxError("map.no-column", `${request.file} is a table: say which column has the texts.`, { hint: "Add --column NAME." });
+    throw new ParallaxError("map.no-column", `${request.file} is a table: say which column has the texts.`, {
+      hint: "Add --column NAME.",
+    });
   if (fromVectors && request.labels !== null)
-    throw new ParallaxError("map.bad-option", "Vectors from a .npy file have no columns to colour by.", { hint: "Leave --labels out, or give the table with --column." });
+    throw new ParallaxError("map.bad-option", "Vectors from a .npy file have no columns to colour by.", {
+      hint: "Leave --labels out, or give the table with --column.",
+    });
   const options = { k: request.neighbours, seed: request.seed };
-  const layout = fromVectors ? await drawMap(readVectors(request.file), options) : await mapOfTable(request, options, context);
+  const layout = fromVectors
+    ? await drawMap(readVectors(request.file), options)
+    : await mapOfTable(request, options, context);
   writeFileAtomically(request.out, [layout.toHtml()]);
   const { points, neighbours, similarities, texts, toHtml: _, ...facts } = layout;
   return {
@@ -41,14 +47,21 @@ async function mapOfTable(
   const encoder = await loadEncoder(request.encoder);
   const set = await encode(texts, { encoder });
   for (const warning of set.report.warnings) context.note(`warning: ${warning}`);
-  return drawMap(set, { ...options, ...(labels && request.labels !== null ? { labels, labelName: request.labels } : {}) });
+  return drawMap(set, {
+    ...options,
+    ...(labels && request.labels !== null ? { labels, labelName: request.labels } : {}),
+  });
 }
 
 function readVectors(file: string): PlainVectors {
-  if (!existsSync(file)) throw new ParallaxError("file.not-found", `${file} does not exist.`, { hint: "Check the path after --in." });
+  if (!existsSync(file))
+    throw new ParallaxError("file.not-found", `${file} does not exist.`, { hint: "Check the path after --in." });
   const { data, dims } = readNpy(file);
   const [n, dimensions] = dims;
   if (dims.length !== 2 || n === undefined || dimensions === undefined)
-    throw new ParallaxError("map.bad-vectors", `${file} holds an array of shape [${dims.join(", ")}]; a map needs [n, d].`);
+    throw new ParallaxError(
+      "map.bad-vectors",
+      `${file} holds an array of shape [${dims.join(", ")}]; a map needs [n, d].`,
+    );
   return { data, n, dimensions };
 }

@@ -5,12 +5,18 @@ import type { RunSummary } from "../protocol/run-files.ts";
 import { type Answer, answerOf } from "./answer.ts";
 import type { CommandContext } from "./context.ts";
 
-export async function train(request: Extract<CliRequest, { command: "train" }>, _context: CommandContext): Promise<Answer> {
+export async function train(
+  request: Extract<CliRequest, { command: "train" }>,
+  _context: CommandContext,
+): Promise<Answer> {
   const result = await runTrainConfig(request.config);
   return answerOf(result, plain(result));
 }
 
-export async function resume(request: Extract<CliRequest, { command: "resume" }>, _context: CommandContext): Promise<Answer> {
+export async function resume(
+  request: Extract<CliRequest, { command: "resume" }>,
+  _context: CommandContext,
+): Promise<Answer> {
   const result = await resumeRun(request.folder);
   return answerOf(result, plain(result));
 }
@@ -23,7 +29,10 @@ function plain(result: object): Record<string, unknown> {
 export function runs(request: Extract<CliRequest, { command: "runs" }>): Answer {
   const list = listRunsBelow(request.folder);
   return {
-    text: list.length === 0 ? `No runs below ${request.folder}. A fineTune(…) cell or \`parallax train --config FILE\` makes one.` : table(list),
+    text:
+      list.length === 0
+        ? `No runs below ${request.folder}. A fineTune(…) cell or \`parallax train --config FILE\` makes one.`
+        : table(list),
     json: list,
     ok: true,
   };
@@ -43,5 +52,7 @@ function table(list: readonly RunSummary[]): string {
     ]),
   ];
   const widths = rows[0]?.map((_, c) => Math.max(...rows.map((row) => row[c]?.length ?? 0))) ?? [];
-  return rows.map((row) => row.map((cell, c) => (c === row.length - 1 ? cell : cell.padEnd(widths[c] ?? 0))).join("  ")).join("\n");
+  return rows
+    .map((row) => row.map((cell, c) => (c === row.length - 1 ? cell : cell.padEnd(widths[c] ?? 0))).join("  "))
+    .join("\n");
 }

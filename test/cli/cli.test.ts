@@ -4,12 +4,14 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "no
 import { createServer } from "node:net";
 import os from "node:os";
 import path from "node:path";
-import { afterAll, describe, expect, test } from "vitest";
+import { afterAll, describe, expect, test, vi } from "vitest";
 import { readNpy } from "../../kernels/encode/npy.ts";
 import { root } from "../../scripts/build.mjs";
 
 const folder = mkdtempSync(path.join(os.tmpdir(), "parallax-cli-"));
 const data = path.join(root, "notebooks/examples/data");
+// Each command is a process or two; a loaded machine takes its time to start them.
+vi.setConfig({ testTimeout: 90_000 });
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 interface Result {
