@@ -12,7 +12,7 @@ import { createInterface } from "node:readline";
 import { bundle, median, python, requireTorch, root } from "../support/python.mjs";
 
 const here = path.join(root, "test/bench/train-step");
-const rounds = Number(process.env.ROUNDS ?? 7);
+const rounds = Number(process.env.ROUNDS ?? 5);
 const texts = Number(process.env.TEXTS ?? 32);
 const tokens = Number(process.env.TOKENS ?? 64);
 const threads = process.env.THREADS ?? String(Math.min(2, os.availableParallelism()));
@@ -32,7 +32,7 @@ function side(name, command, args, env = {}) {
     async step() {
       child.stdin.write("step\n");
       const { value, done } = await lines.next();
-      if (done) throw new Error(`${name} ended`);
+      if (done) throw new Error(`${name} ended (${child.signalCode ?? child.exitCode})`);
       return JSON.parse(value);
     },
     close: () => child.stdin.end(),
