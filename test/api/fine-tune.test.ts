@@ -3,7 +3,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "nod
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { build } from "esbuild";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { type CellContext, withContext } from "../../kernels/api/context.ts";
 import { disposeEncoders } from "../../kernels/api/encoder.ts";
 import { type FineTuneOptions, fineTune, pairsByLabel } from "../../kernels/api/fine-tune.ts";
@@ -19,6 +19,8 @@ import { readMetrics } from "../../kernels/train/metrics-file.ts";
 import { readRun } from "../../kernels/train/run-folder.ts";
 import { timeless, tinyPairs, tinyRuns, tinyTask } from "../support/tiny-run.ts";
 
+// Each starts several processes, and a busy machine takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 const tiny = tinyRuns();
 afterAll(async () => {
   await disposeEncoders();
@@ -154,14 +156,14 @@ describe("fineTune", () => {
       format: "esm",
       packages: "external",
     });
-    const { folder } = await tiny.make("orphan", { steps: 150 }, { task: false });
+    const { folder } = await tiny.make("orphan", { steps: 1000 }, { task: false });
     const parent = spawn(process.execPath, [entry, folder], { stdio: ["ignore", "pipe", "inherit"] });
     const pid = Number(await new Promise<Buffer>((resolve) => parent.stdout.once("data", resolve)));
     const gone = new Promise((resolve) => parent.once("exit", resolve));
     parent.kill("SIGKILL");
     await gone;
-    expect(readRun(folder)).toMatchObject({ alive: true, status: { pid } });
     while (readMetrics(folder).length < 3) await sleep(5);
+    expect(readRun(folder)).toMatchObject({ alive: true, status: { pid } });
     const done = await stopRun(folder);
     expect([done.status.state, done.alive]).toEqual(["stopped", false]);
     expect(done.status.step).toBeGreaterThan(0);

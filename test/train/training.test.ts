@@ -2,7 +2,7 @@ import { spawn } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { afterAll, describe, expect, it } from "vitest";
+import { afterAll, describe, expect, it, vi } from "vitest";
 import { loadTask } from "../../kernels/data/task.ts";
 import { openEncoder } from "../../kernels/encode/open-encoder.ts";
 import { openSafetensors } from "../../kernels/encode/safetensors.ts";
@@ -18,6 +18,8 @@ import { isEval, isStep } from "../../kernels/train/run-view.ts";
 import { startTrainer, stopRun } from "../../kernels/train/start.ts";
 import { timeless, tinyPairs, tinyRuns } from "../support/tiny-run.ts";
 
+// Each starts several processes, and a busy machine takes its time.
+vi.setConfig({ testTimeout: 120_000 });
 const tiny = tinyRuns();
 afterAll(() => rmSync(tiny.folder, { recursive: true, force: true }));
 
@@ -143,23 +145,21 @@ describe("a training run", () => {
     expect(weightsOf(folder).equals(weightsOf(expected))).toBe(true);
   });
 
-  it("stops after the step with a checkpoint, and now without one; both resume to the same bits", async () => {
+  it.each(["after-step", "now", "signal"] as const)("stops (%s) and goes on to the same bits", async (how) => {
     const expected = await unbrokenRun();
-    for (const how of ["after-step", "now", "signal"] as const) {
-      const { folder } = await tiny.make(`stopped-${how}`);
-      const { pid } = await startTrainer(folder);
-      await until(() => readMetrics(folder).filter(isStep).length >= 10, "ten steps");
-      if (how === "signal") {
-        process.kill(pid, "SIGTERM");
-        await until(() => !readRun(folder).alive, "the trainer to end");
-      } else await stopRun(folder, how);
-      const { status, alive } = readRun(folder);
-      expect([status.state, status.error, alive]).toEqual(["stopped", null, false]);
-      expect(existsSync(path.join(folder, "stop"))).toBe(false);
-      if (how !== "now") expect(checkpointSteps(folder)).toContain(status.step);
-      expect(await finish(folder)).toBe(0);
-      expect(timeless(readMetrics(folder))).toEqual(timeless(readMetrics(expected)));
-    }
+    const { folder } = await tiny.make(`stopped-${how}`);
+    const { pid } = await startTrainer(folder);
+    await until(() => readMetrics(folder).filter(isStep).length >= 10, "ten steps");
+    if (how === "signal") {
+      process.kill(pid, "SIGTERM");
+      await until(() => !readRun(folder).alive, "the trainer to end");
+    } else await stopRun(folder, how);
+    const { status, alive } = readRun(folder);
+    expect([status.state, status.error, alive]).toEqual(["stopped", null, false]);
+    expect(existsSync(path.join(folder, "stop"))).toBe(false);
+    if (how !== "now") expect(checkpointSteps(folder)).toContain(status.step);
+    expect(await finish(folder)).toBe(0);
+    expect(timeless(readMetrics(folder))).toEqual(timeless(readMetrics(expected)));
   });
 
   it("does not depend on how often it is saved or scored", async () => {
