@@ -20,8 +20,8 @@ const PROCESS_BYTES = 150e6;
  * the weights for the evaluation, and what the backward pass keeps of the forward pass.
  *
  * Per token and layer it keeps about 14 vectors of size d and 4 of the inner layer, and per pair of tokens and head two
- * numbers; the arena of ONNX Runtime holds about 1.3 times that. Within a quarter of the measured memory for MiniLM
- * and BERT-base shapes.
+ * numbers; the arena of ONNX Runtime holds about 1.3 times that. An upper bound: it takes every text to have `tokens`
+ * tokens, and texts that are shorter need less.
  */
 export function estimateMemory(config: BertConfig, size: TrainingSize): number {
   let trained = 0;

@@ -21,7 +21,8 @@ export async function startPageServer(options: PageServerOptions = {}): Promise<
   const home = await mkdtemp(path.join(tmpdir(), "parallax-page-"));
   const root = path.join(home, "Embeddings");
   await mkdir(root);
-  for (const [to, from] of Object.entries(options.files ?? {})) await cp(from, path.join(root, to), { recursive: true });
+  for (const [to, from] of Object.entries(options.files ?? {}))
+    await cp(from, path.join(root, to), { recursive: true });
   const server = await startServer({ root, port: 0, folders: appFolders(path.join(home, "app")) });
   return {
     address: server.url,
