@@ -1,9 +1,18 @@
+import { memo } from "react";
 import type { CellType } from "../../../notebooks/format/model.ts";
 import { insertAt } from "../../commands/cell-ops.ts";
 import { useApp } from "../../state/hooks.ts";
 
 /** Between two cells: "+ code  + text", seen on hover and focus. */
-export function AddStrip({ docId, index, always = false }: { docId: string; index: number; always?: boolean }) {
+export const AddStrip = memo(function AddStrip({
+  docId,
+  index,
+  always = false,
+}: {
+  docId: string;
+  index: number;
+  always?: boolean;
+}) {
   const app = useApp();
   const add = (type: CellType) => {
     const edit = insertAt(index, type);
@@ -34,4 +43,4 @@ export function AddStrip({ docId, index, always = false }: { docId: string; inde
       </button>
     </div>
   );
-}
+});

@@ -11,7 +11,6 @@ interface CellBodyProps {
   cell: Cell;
   name: string;
   near: boolean;
-  active: boolean;
   edit: boolean;
   markdownSource: boolean;
   readOnly: boolean;
@@ -22,12 +21,12 @@ interface CellBodyProps {
 
 /** The source of a cell: rendered text, or code in an editor when it is near and as plain coloured text otherwise. */
 export function CellBody(props: CellBodyProps) {
-  const { docId, cell, near, active, markdownSource, lineNumbers, placeholder } = props;
+  const { docId, cell, near, markdownSource, lineNumbers, placeholder } = props;
   const app = useApp();
   const [height, setHeight] = useState<number | null>(null);
   const box = useRef<HTMLDivElement>(null);
   const rendered = cell.cell_type === "markdown" && !markdownSource;
-  const chunk = useMonaco(near && !rendered);
+  const chunk = useMonaco((near || props.edit) && !rendered);
 
   const edit = () => {
     if (cell.cell_type === "markdown")
@@ -47,7 +46,7 @@ export function CellBody(props: CellBodyProps) {
       </div>
     );
   const language = cell.cell_type === "code" ? "typescript" : cell.cell_type === "markdown" ? "markdown" : "raw";
-  const live = chunk !== null && (near || active);
+  const live = chunk !== null && (near || props.edit);
   return (
     <div ref={box} className={`cell-source ${cell.cell_type}`} style={live && height !== null ? { height } : {}}>
       {live ? (

@@ -106,7 +106,6 @@ export const CellView = memo(function CellView(props: CellViewProps) {
           cell={cell}
           name={name}
           near={near}
-          active={active}
           edit={edit}
           markdownSource={props.markdownSource}
           readOnly={props.readOnly}

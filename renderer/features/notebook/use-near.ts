@@ -1,20 +1,29 @@
 import { type RefObject, useEffect, useState } from "react";
 
-/** Whether an element is in the viewport or within `margin` pixels of it. */
-export function useNear(ref: RefObject<HTMLElement | null>, margin = 600): boolean {
+/** Cells that only fly past stay as they are. */
+const SETTLE_MS = 120;
+
+/** Whether an element has been in the viewport, or within `margin` pixels of it, for a moment. */
+export function useNear(ref: RefObject<HTMLElement | null>, margin = 400): boolean {
   const [near, setNear] = useState(false);
   useEffect(() => {
     const element = ref.current;
     if (!element) return;
+    let timer: ReturnType<typeof setTimeout> | null = null;
     const observer = new IntersectionObserver(
       (entries) => {
         const last = entries.at(-1);
-        if (last) setNear(last.isIntersecting);
+        if (!last) return;
+        if (timer !== null) clearTimeout(timer);
+        timer = setTimeout(() => setNear(last.isIntersecting), SETTLE_MS);
       },
       { rootMargin: `${margin}px 0px` },
     );
     observer.observe(element);
-    return () => observer.disconnect();
+    return () => {
+      observer.disconnect();
+      if (timer !== null) clearTimeout(timer);
+    };
   }, [ref, margin]);
   return near;
 }

@@ -4,9 +4,9 @@ import type * as Monaco from "monaco-editor/editor/editor.api.js";
 import { useEffect, useRef } from "react";
 import type { CellType } from "../../../../notebooks/format/model.ts";
 import { clearActiveEditor, setActiveEditor } from "../../../commands/editors.ts";
-import { runCommand } from "../../../commands/table.ts";
 import { useApp } from "../../../state/hooks.ts";
 import { cellUri } from "./cells-file.ts";
+import { registerKeys } from "./editor-keys.ts";
 import type { MonacoChunk } from "./load.ts";
 
 interface CellEditorProps {
@@ -24,10 +24,6 @@ interface CellEditorProps {
   onHeight(height: number): void;
 }
 
-/** Widgets that keep Esc for themselves while they are open. */
-const NO_WIDGET =
-  "!suggestWidgetVisible && !parameterHintsVisible && !findWidgetVisible && !renameInputVisible && !editorHasMultipleSelections && !inSnippetMode && !editorHoverVisible";
-
 const viewStates = new Map<string, Monaco.editor.ICodeEditorViewState | null>();
 
 export function CellEditor(props: CellEditorProps) {
@@ -43,6 +39,7 @@ export function CellEditor(props: CellEditorProps) {
   useEffect(() => {
     if (!box.current) return;
     const { monaco, overflow } = chunk;
+    registerKeys(monaco, app);
     const { docId, cellId } = latest.current;
     const language = type === "code" ? "typescript" : type === "markdown" ? "markdown" : "plaintext";
     const uri = monaco.Uri.parse(cellUri(docId, cellId));
@@ -96,6 +93,7 @@ export function CellEditor(props: CellEditorProps) {
       unicodeHighlight: { ambiguousCharacters: false, invisibleCharacters: false },
     });
     editor.current = made;
+    colourNow(model);
     made.restoreViewState(viewStates.get(uri.toString()) ?? null);
 
     const grow = () => latest.current.onHeight(made.getContentHeight());
@@ -122,7 +120,6 @@ export function CellEditor(props: CellEditorProps) {
       model.onDidChangeContent(() => {
         if (!setting.current) app.setSource(docId, cellId, made.getModel()?.getValue() ?? "");
       }),
-      ...registerKeys(monaco, made, (id) => runCommand(app, id)),
       made.onKeyDown((event) => leaveAtEdge(monaco, made, event, (by) => moveTo(app, docId, cellId, by))),
     ];
     grow();
@@ -162,36 +159,6 @@ export function CellEditor(props: CellEditorProps) {
   return <div ref={box} className="cell-monaco" data-doc={docId} data-cell-editor={cellId} />;
 }
 
-function registerKeys(
-  monaco: typeof Monaco,
-  editor: Monaco.editor.IStandaloneCodeEditor,
-  run: (id: string) => void,
-): Monaco.IDisposable[] {
-  const { KeyMod, KeyCode } = monaco;
-  const add = (id: string, keys: number[], precondition?: string) =>
-    editor.addAction({
-      id: `parallax.${id}${precondition === undefined ? "" : ".plain"}`,
-      label: id,
-      keybindings: keys,
-      ...(precondition === undefined ? {} : { precondition, keybindingContext: precondition }),
-      run: () => run(id),
-    });
-  return [
-    add("cell.run-next", [KeyMod.Shift | KeyCode.Enter]),
-    add("cell.run", [KeyMod.CtrlCmd | KeyCode.Enter, KeyMod.WinCtrl | KeyCode.Enter]),
-    add("cell.run-insert", [KeyMod.Alt | KeyCode.Enter]),
-    add("cell.command-mode", [KeyCode.Escape], NO_WIDGET),
-    add("cell.command-mode", [KeyMod.CtrlCmd | KeyCode.KeyM, KeyMod.WinCtrl | KeyCode.KeyM]),
-    add("cell.split", [KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.Minus, KeyMod.WinCtrl | KeyMod.Shift | KeyCode.Minus]),
-    add("cell.move-up", [KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.UpArrow]),
-    add("cell.move-down", [KeyMod.CtrlCmd | KeyMod.Shift | KeyCode.DownArrow]),
-    add("cell.next-failed", [KeyCode.F8]),
-    add("cell.previous-failed", [KeyMod.Shift | KeyCode.F8]),
-    add("notebook.save", [KeyMod.CtrlCmd | KeyCode.KeyS]),
-    add("app.palette", [KeyMod.CtrlCmd | KeyCode.KeyK]),
-  ];
-}
-
 /** Arrow up in the first line and down in the last one go to the neighbouring cell, as in Jupyter. */
 function leaveAtEdge(
   monaco: typeof Monaco,
@@ -228,6 +195,12 @@ function moveTo(app: ReturnType<typeof useApp>, docId: string, cellId: string, b
     mode: text ? "command" : "edit",
     focus: text ? "cell" : "editor",
   });
+}
+
+/** Monaco colours in idle time, which a busy computer does not have: a cell is short enough to be coloured at once. */
+function colourNow(model: Monaco.editor.ITextModel): void {
+  const { tokenization } = model as { tokenization?: { forceTokenization?(line: number): void } };
+  tokenization?.forceTokenization?.(Math.min(model.getLineCount(), 200));
 }
 
 /** Frees the texts and undo stacks of a closed notebook. */
