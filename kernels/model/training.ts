@@ -45,7 +45,7 @@ export interface TrainingStep {
  * layers, layer norms, positions, and the one token type in use.
  *
  * @throws {ParallaxError} train.too-long when maxTokens is more than the position table, train.bad-temperature
- * Cost: a run takes about three forward passes; building takes some 50 ms for six layers.
+ * Cost: a run takes about three forward passes; building takes some 70 ms for six layers.
  * Checked against PyTorch: test/model/training.test.ts.
  */
 export function buildTrainingStep(config: BertConfig, options: TrainingStepOptions): TrainingStep {
