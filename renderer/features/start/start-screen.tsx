@@ -189,7 +189,6 @@ function ItemList({ label, children }: { label: string; children: ReactNode }) {
     all[to]?.focus();
   };
   return (
-    // biome-ignore lint/a11y/noNoninteractiveElementInteractions: arrows between the buttons of the list
     <ul ref={list} aria-label={label} onKeyDown={onKeyDown}>
       {children}
     </ul>
