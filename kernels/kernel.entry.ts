@@ -26,7 +26,7 @@
  *
  * Always this way, also when the cell seems to be awaiting. An `interrupt` message on the ordinary channel is read by
  * the main thread and so only reaches a cell that awaits. The pipe is read by a thread of its own: it asks the main
- * thread, and after 80 ms without an answer ends the JavaScript that runs there. Either way the cell is reported with
+ * thread, and after 250 ms without an answer ends the JavaScript that runs there. Either way the cell is reported with
  * `done`, status "interrupted", the variables stay, and `finally` blocks of an awaiting cell run (half a second at most).
  * The pipe works the same on Windows (a named pipe) as elsewhere; give `child.stdio[INTERRUPT_FD]` an error listener.
  *

@@ -114,7 +114,12 @@ export function installAsyncContext(settled: (promise: object) => void): void {
     },
     settled,
   });
-  (asyncHooks as { AsyncLocalStorage: unknown }).AsyncLocalStorage = ResettableStorage;
+  // From Node 22 on it is a getter, which can be defined anew but not assigned.
+  Object.defineProperty(asyncHooks, "AsyncLocalStorage", {
+    value: ResettableStorage,
+    configurable: true,
+    enumerable: true,
+  });
   const scheduler = timers as unknown as Record<string, Callback>;
   const everywhere = globalThis as unknown as Record<string, Callback>;
   for (const name of ["setTimeout", "setInterval", "setImmediate"]) {

@@ -22,6 +22,10 @@ export type FromInterruptWorker =
   /** JavaScript of the main thread was ended on the way: frames of the running cell are gone. */
   | { type: "terminated"; run: number }
   | { type: "ping"; seq: number }
+  /** Nothing: what an end that comes too late strikes instead of something that matters. */
+  | { type: "absorb" }
+  /** The inspector refused. */
+  | { type: "failed"; message: string }
   /** The host is gone. */
   | { type: "orphaned" };
 

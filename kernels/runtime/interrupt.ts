@@ -17,6 +17,8 @@ export interface InterruptListener {
   onTerminated(run: number): void;
   /** The host is gone. */
   onOrphaned(): void;
+  /** Loops cannot be ended. For the log. */
+  onFailed(message: string): void;
 }
 
 export class Interrupts {
@@ -32,6 +34,7 @@ export class Interrupts {
       execArgv: [],
     });
     this.#worker.unref();
+    this.#worker.on("error", (error) => listener.onFailed(error instanceof Error ? error.message : String(error)));
     this.#worker.on("message", (message: FromInterruptWorker) => {
       switch (message.type) {
         case "interrupt":
@@ -47,6 +50,11 @@ export class Interrupts {
           return;
         case "ping":
           Atomics.store(this.#state, INTERRUPT_STATE.pong, message.seq);
+          return;
+        case "absorb":
+          return;
+        case "failed":
+          listener.onFailed(message.message);
           return;
         case "orphaned":
           listener.onOrphaned();

@@ -72,6 +72,7 @@ export class Kernel {
         if (this.#current?.id === run) this.#current.cut();
       },
       onOrphaned: () => this.#shutdown(),
+      onFailed: (message) => logLine(`Interrupting failed: ${message}`),
     });
     port.onMessage((message) => this.#receive(message));
     port.onClose(() => this.#shutdown());
