@@ -1,5 +1,6 @@
 /** From what a user asks for to a run folder that can be started: everything is checked before anything is made. */
 import type { Task } from "../data/task.ts";
+import { taskToFile } from "../data/task.ts";
 import { isDefaultReference } from "../encode/default-encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { fileSha256 } from "../encode/file-digest.ts";
@@ -10,7 +11,6 @@ import { checkMemory } from "./estimate.ts";
 import { inspectPairs, type Pair, type PairsReport } from "./pairs.ts";
 import { checkOptions, fillRecipe, type RecipeOptions } from "./recipe.ts";
 import { createRun } from "./run-folder.ts";
-import { taskFileText } from "./task-file.ts";
 
 export interface NewRun {
   spec: EncoderSpec;
@@ -53,7 +53,7 @@ export async function newRun(
     },
     pairs,
     source,
-    evaluation: evaluation === null ? null : { task: taskFileText(evaluation), every: evaluateEvery },
+    evaluation: evaluation === null ? null : { task: JSON.stringify(taskToFile(evaluation)), every: evaluateEvery },
     provider: "cpu",
     threads: asked.recipe.threads ?? trainingThreads(bert),
   });

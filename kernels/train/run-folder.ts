@@ -27,7 +27,7 @@ export type RunPlan = Omit<
   pairs: readonly Pair[];
   /** Where the pairs came from, for people. */
   source: string;
-  /** The evaluation task as text (task-file.ts), and how often it is scored. */
+  /** The evaluation task as text (taskToFile), and how often it is scored. */
   evaluation: { task: string; every: number } | null;
 };
 
