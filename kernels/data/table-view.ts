@@ -40,8 +40,10 @@ export function escapeHtml(text: string): string {
 
 function cellText(value: string | number | boolean | null, column: TableColumn): string {
   if (value === null) return "";
-  if (typeof value === "number" && column.decimals !== undefined) return value.toFixed(column.decimals);
-  return String(value);
+  if (typeof value !== "number") return String(value);
+  if (column.decimals !== undefined) return value.toFixed(column.decimals);
+  // Six digits tell any two results apart that differ; our own view has the rest.
+  return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(6)));
 }
 
 const withUnit = (column: TableColumn): string =>
