@@ -1,14 +1,9 @@
-/** Finds a Chromium and opens pages in it: PARALLAX_CHROMIUM, Playwright's own, then the system's. */
-import { existsSync } from "node:fs";
+/** Opens pages in the Chromium that main/host/chromium.ts finds. */
 import { type Browser, chromium } from "playwright-core";
-
-const SYSTEM = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+import { findChromium } from "../../main/host/chromium.ts";
 
 export function chromiumPath(): string | null {
-  const named = process.env.PARALLAX_CHROMIUM;
-  if (named) return named;
-  const own = chromium.executablePath();
-  return [own, ...SYSTEM].find((file) => file !== "" && existsSync(file)) ?? null;
+  return process.env.PARALLAX_NO_CHROMIUM === "1" ? null : findChromium();
 }
 
 export async function launchBrowser(): Promise<Browser> {
