@@ -141,8 +141,13 @@ export async function followRun(folder: string): Promise<FineTuneResult> {
       shown = true;
     });
   };
-  const onAbort = () => void stopTrainer(folder, "after-step").catch(() => undefined);
   let failure: unknown;
+  // A stop that cannot be asked for (a full disk) must not look like one: the cell says so, and the run goes on.
+  const onAbort = () => {
+    stopTrainer(folder, "after-step").catch((error: unknown) => {
+      failure = error;
+    });
+  };
   const watching = watchRun(
     folder,
     (update) => {
