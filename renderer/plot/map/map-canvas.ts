@@ -51,6 +51,8 @@ export class MapCanvas {
     canvas.addEventListener("dblclick", () => this.fit(), { signal });
     this.#observer = new ResizeObserver(() => this.schedule());
     this.#observer.observe(canvas);
+    // Keys and pointer may come before the first frame is drawn.
+    this.#measure();
     this.schedule();
   }
 
@@ -83,17 +85,24 @@ export class MapCanvas {
     });
   }
 
-  #draw(): void {
+  /** Takes the canvas' size over; false while it has none (hidden, or not laid out). */
+  #measure(): boolean {
     const box = this.canvas.getBoundingClientRect();
-    if (box.width < 20 || box.height < 20) return;
+    if (box.width < 20 || box.height < 20) return false;
     const resized = box.width !== this.#width || box.height !== this.#height;
     this.#width = box.width;
     this.#height = box.height;
     if (this.#camera === null || (resized && !this.#moved)) this.#camera = fitCamera(this.data, box.width, box.height);
-    const context = fitCanvas(this.canvas, box.width, box.height);
+    return true;
+  }
+
+  #draw(): void {
+    if (!this.#measure() || this.#camera === null) return;
+    const [width, height] = [this.#width, this.#height];
+    const context = fitCanvas(this.canvas, width, height);
     if (!context) return;
     const pen = new CanvasPen(context, this.#theme.font);
-    drawMap(pen, box.width, box.height, this.data, this.#camera, this.#marks, this.#theme);
+    drawMap(pen, width, height, this.data, this.#camera, this.#marks, this.#theme);
     if (this.#trail.length >= 4) {
       const line = { stroke: this.#theme.accent, width: 1.5, dash: [4, 3] };
       if (this.tool === "box") {

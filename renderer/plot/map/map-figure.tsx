@@ -1,5 +1,5 @@
 /** The embedding map: canvas, legend, neighbours in the original space, selection, search, table twin. */
-import { type KeyboardEvent, useCallback, useEffect, useId, useMemo, useRef, useState } from "react";
+import { type KeyboardEvent, useCallback, useEffect, useId, useLayoutEffect, useMemo, useRef, useState } from "react";
 import type { MapView } from "../../../kernels/protocol/display.ts";
 import { Button } from "../../ui/button.tsx";
 import { DataTable, type TableData } from "../../ui/data-table.tsx";
@@ -38,7 +38,8 @@ export function MapFigure({ view }: { view: MapView }) {
     setSelection(row === null ? null : { kind: "point", rows: [row] });
   }, []);
 
-  useEffect(() => {
+  // Before paint: a canvas that can be seen takes keys.
+  useLayoutEffect(() => {
     const element = canvas.current;
     if (!element) return;
     const live = new MapCanvas(element, data, plotTheme(), {
