@@ -2,7 +2,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { packageRoot } from "../graph/package-root.ts";
-import { parseBertConfig } from "../model/bert.ts";
+import { parseArchitecture } from "../model/architecture.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { EncoderSpec } from "./encoder-spec.ts";
 import { fileSha256 } from "./file-digest.ts";
@@ -80,7 +80,7 @@ export async function defaultSpec(
     architecture: isStatic ? "static" : "bert",
     weights: { format: "safetensors", file: weights },
     tokenizer: path.join(folder, "tokenizer.json"),
-    bert: parseBertConfig(JSON.parse(readFileSync(path.join(folder, "config.json"), "utf8"))),
+    model: parseArchitecture(JSON.parse(readFileSync(path.join(folder, "config.json"), "utf8"))),
     // Not in the package: from the model's own sentence_bert_config.json and 1_Pooling. tokenizer.json says 128, wrongly.
     maxTokens: 256,
     pooling: "mean",

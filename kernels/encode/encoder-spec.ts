@@ -1,12 +1,13 @@
 /** What an encoder is, as data: read from a model folder's own files, then from what the user says. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { type BertConfig, parseBertConfig } from "../model/bert.ts";
+import { type Architecture, architectureSizes, parseArchitecture } from "../model/architecture.ts";
+import { POOLINGS, type Pooling } from "../model/pooling.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { foundIn, readJsonFile } from "./model-files.ts";
 import { prefixTemplate } from "./prompt-template.ts";
 
-export type Pooling = "mean" | "cls" | "max";
+export type { Pooling };
 
 export interface EncoderSpec {
   /** What the user named: "default", a folder. */
@@ -14,13 +15,13 @@ export interface EncoderSpec {
   /** For people: "all-MiniLM-L6-v2". */
   name: string;
   folder: string;
-  /** Which graph runs it: our own BERT from weights, a given ONNX file, a table of word-piece vectors. */
-  architecture: "bert" | "onnx" | "static";
+  /** Which graph runs it: our own from weights (the family's name), a given ONNX file, a table of word-piece vectors. */
+  architecture: Architecture["family"] | "onnx" | "static";
   weights: { format: "safetensors" | "onnx"; file: string };
   /** Path of tokenizer.json. */
   tokenizer: string;
-  /** Sizes of the BERT; undefined for an ONNX file. */
-  bert: BertConfig | undefined;
+  /** What is built from the weights; undefined for an ONNX file. */
+  model: Architecture | undefined;
   /** Special tokens and prompt included. */
   maxTokens: number;
   /** Null: no module says it. Right for an ONNX file that pools by itself, an error otherwise. */
@@ -82,14 +83,14 @@ export function readModelFolder(folder: string, options: SpecOptions = {}): Enco
   const base = path.join(root, modules.transformer);
   const weights = findWeights(root, base);
   const config = readConfig(root, base, weights.format);
-  const bert = weights.format === "safetensors" ? readBertConfig(root, config) : undefined;
+  const model = weights.format === "safetensors" ? readArchitecture(root, config) : undefined;
   const tokenizer = [path.join(base, "tokenizer.json"), path.join(root, "tokenizer.json")].find((file) =>
     existsSync(file),
   );
   if (tokenizer === undefined) throw missing(root, "tokenizer.json", "the fast tokenizer in one file");
   const sentence = readJsonFile(path.join(base, "sentence_bert_config.json")) ?? {};
   const own = readJsonFile(path.join(root, "config_sentence_transformers.json")) ?? {};
-  const pooling = options.pooling ?? readPooling(root, modules, bert?.hiddenSize);
+  const pooling = options.pooling ?? readPooling(root, modules, model && architectureSizes(model).hiddenSize);
   if (pooling === null && weights.format === "safetensors") throw noPooling(root, modules.listed);
   const prompts: Record<string, string> = {};
   for (const [name, prefix] of Object.entries((own.prompts ?? {}) as Record<string, unknown>))
@@ -100,10 +101,10 @@ export function readModelFolder(folder: string, options: SpecOptions = {}): Enco
     reference: folder,
     name: options.name ?? folderName(root),
     folder: root,
-    architecture: weights.format === "onnx" ? "onnx" : "bert",
+    architecture: model?.family ?? "onnx",
     weights,
     tokenizer,
-    bert,
+    model,
     maxTokens: options.maxTokens ?? readMaxTokens(base, sentence, config, notes),
     pooling,
     normalise: options.normalise ?? modules.normalise,
@@ -202,9 +203,9 @@ function readConfig(root: string, base: string, format: "safetensors" | "onnx"):
   return config ?? {};
 }
 
-function readBertConfig(root: string, config: Record<string, unknown>): BertConfig {
+function readArchitecture(root: string, config: Record<string, unknown>): Architecture {
   try {
-    return parseBertConfig(config);
+    return parseArchitecture(config);
   } catch (error) {
     if (!(error instanceof ParallaxError)) throw error;
     throw new ParallaxError(
@@ -244,6 +245,9 @@ const POOLING_MODES: Record<string, Pooling> = {
   pooling_mode_mean_tokens: "mean",
   pooling_mode_cls_token: "cls",
   pooling_mode_max_tokens: "max",
+  pooling_mode_mean_sqrt_len_tokens: "mean-sqrt-length",
+  pooling_mode_weightedmean_tokens: "weighted-mean",
+  pooling_mode_lasttoken: "last-token",
 };
 
 function readPooling(root: string, modules: Modules, hiddenSize: number | undefined): Pooling | null {
@@ -267,7 +271,7 @@ function readPooling(root: string, modules: Modules, hiddenSize: number | undefi
   if (mode === undefined)
     throw new ParallaxError(
       "encoder.unsupported-pooling",
-      `${file} asks for ${modes.length === 0 ? "no pooling" : modes.join(" and ")}. Parallax pools by mean, cls or max; nothing was loaded.`,
+      `${file} asks for ${modes.length === 0 ? "no pooling" : modes.join(" and ")}. Parallax pools by one of ${POOLINGS.join(", ")}; nothing was loaded.`,
       {
         hint: 'If you know that another pooling is right, say so: loadEncoder(folder, { pooling: "mean" }).',
         details: { file, modes },
@@ -283,7 +287,7 @@ export function noPooling(root: string, listed = false): ParallaxError {
     `${root} does not say how token vectors become one vector: ${listed ? "modules.json lists no Pooling" : "it has no modules.json"}. Mean, cls and max give different vectors, so none is guessed; nothing was loaded.`,
     {
       hint: 'Say it: loadEncoder(folder, { pooling: "mean" }), or "cls", or "max". The model\'s card knows which.',
-      details: { folder: root, options: ["mean", "cls", "max"] },
+      details: { folder: root, options: [...POOLINGS] },
     },
   );
 }

@@ -2,6 +2,7 @@
 import type { GraphSession } from "../graph/compute.ts";
 import type { ValueInfo } from "../graph/ir.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
+import type { Pooling } from "../model/pooling.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { normaliseRows } from "./embedding-set.ts";
 import { halfToFloat } from "./half.ts";
@@ -27,7 +28,7 @@ export interface Engine {
 export interface SessionEngineOptions {
   /** For messages: the file or "default". */
   name: string;
-  pooling: "mean" | "cls" | "max" | null;
+  pooling: Pooling | null;
   normalise: boolean;
   precision: string;
   /** Ids of a short text, for the first run, which shows what the outputs really are. */

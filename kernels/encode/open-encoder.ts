@@ -4,19 +4,20 @@ import { type Compute, defaultCompute, type GraphSession, type SessionOptions } 
 import type { Graph } from "../graph/ir.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
 import { defaultThreads } from "../graph/session.ts";
-import { elementCount, tensor } from "../graph/tensor.ts";
-import { type BertConfig, bertWeightShapes, buildEncoderGraph } from "../model/bert.ts";
+import { tensor } from "../graph/tensor.ts";
+import { type Architecture, architectureSizes, weightShapes } from "../model/architecture.ts";
+import { buildEncoderGraph } from "../model/encoder-graph.ts";
 import type { Weights } from "../model/weights.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { EncoderIdentity } from "../protocol/results.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenize/tokenizer.ts";
-import { bertWeights } from "./bert-weights.ts";
 import { defaultSpec, isDefaultReference } from "./default-encoder.ts";
 import { Encoder } from "./encoder.ts";
 import { type EncoderSpec, noPooling, readModelFolder, type SpecOptions } from "./encoder-spec.ts";
 import { type Engine, sessionEngine, staticEngine } from "./engine.ts";
 import { fileSha256 } from "./file-digest.ts";
 import { cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
+import { modelWeights } from "./model-weights.ts";
 import { quantiseWeights } from "./quantise-weights.ts";
 import { openSafetensors } from "./safetensors.ts";
 
@@ -46,7 +47,7 @@ export async function readSpec(
     ...spec,
     ...(pooling === undefined ? {} : { pooling }),
     ...(normalise === undefined ? {} : { normalise }),
-    ...(maxTokens === undefined ? {} : { maxTokens: Math.min(maxTokens, spec.bert?.maxPositions ?? maxTokens) }),
+    ...(maxTokens === undefined ? {} : { maxTokens: Math.min(maxTokens, mostTokens(spec) ?? maxTokens) }),
     ...(name === undefined ? {} : { name }),
     prompts: { ...spec.prompts, ...prompts },
   };
@@ -87,14 +88,15 @@ export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Pr
 
 /** Padded tokens a batch: as many as keep the graph busy, few enough that a stop is noticed within a second. */
 export function batchTokens(spec: EncoderSpec): number {
-  const weights = spec.bert
-    ? spec.bert.layers * (4 * spec.bert.hiddenSize ** 2 + 2 * spec.bert.hiddenSize * spec.bert.ffnSize)
+  const sizes = spec.model && architectureSizes(spec.model);
+  const weights = sizes
+    ? sizes.layers * (4 * sizes.hiddenSize ** 2 + 2 * sizes.hiddenSize * sizes.ffnSize)
     : statSync(spec.weights.file).size / 4;
   return Math.round(Math.min(4096, Math.max(128, BATCH_WORK / Math.max(1, weights))));
 }
 
 function openStatic(spec: EncoderSpec, tokenizer: Tokenizer): Engine {
-  const table = bertWeights(openSafetensors(spec.weights.file), spec.bert!).get("embeddings.word_embeddings.weight");
+  const table = modelWeights(openSafetensors(spec.weights.file), spec.model!).get("embeddings.word_embeddings.weight");
   const special = new Set([...tokenizer.prefix, ...tokenizer.suffix]);
   return staticEngine(table, { special, normalise: spec.normalise, precision: "float32" });
 }
@@ -107,7 +109,9 @@ async function openGraph(
 ): Promise<Engine> {
   const isInt8 = spec.reference === "default-int8";
   const session =
-    spec.architecture === "onnx" ? await openOnnx(spec, options) : await openBert(spec, weightsSha256, isInt8, options);
+    spec.architecture === "onnx"
+      ? await openOnnx(spec, options)
+      : await openWeights(spec, weightsSha256, isInt8, options);
   return sessionEngine(session, {
     name: spec.weights.file,
     // Our own graph pools and normalises inside; a foreign one may do neither.
@@ -132,23 +136,23 @@ async function openOnnx(spec: EncoderSpec, options: OpenOptions): Promise<GraphS
   }
 }
 
-async function openBert(
+async function openWeights(
   spec: EncoderSpec,
   weightsSha256: string,
   isInt8: boolean,
   options: OpenOptions,
 ): Promise<GraphSession> {
-  const config = spec.bert!;
+  const model = spec.model!;
   const choices = { pooling: spec.pooling!, normalise: spec.normalise };
-  const threads = options.threads ?? defaultThreads(countWeights(config));
+  const threads = options.threads ?? defaultThreads(architectureSizes(model).parameters);
   const session = { ...sessionOptions(options), threads };
   const build = (): Graph => {
-    const weights = bertWeights(openSafetensors(spec.weights.file), config);
-    const graph = buildEncoderGraph(config, weights, { ...choices, weightsAs: "initializers" });
+    const weights = modelWeights(openSafetensors(spec.weights.file), model);
+    const graph = buildEncoderGraph(model, weights, { ...choices, weightsAs: "initializers" });
     return isInt8 ? quantiseWeights(graph) : graph;
   };
   // The builder's own output is part of the name, so a changed builder never meets an old graph.
-  const structure = encodeModel(buildEncoderGraph(config, shapesOnly(config), { ...choices, weightsAs: "inputs" }));
+  const structure = encodeModel(buildEncoderGraph(model, shapesOnly(model), { ...choices, weightsAs: "inputs" }));
   const key = graphKey(weightsSha256, structure, isInt8 ? "int8-rows-1" : "float32");
   let file: string;
   try {
@@ -167,15 +171,13 @@ async function openBert(
   }
 }
 
-function countWeights(config: BertConfig): number {
-  let sum = 0;
-  for (const shape of bertWeightShapes(config).values()) sum += elementCount(shape);
-  return sum;
+function mostTokens(spec: EncoderSpec): number | undefined {
+  return (spec.model && architectureSizes(spec.model).maxTokens) ?? undefined;
 }
 
 /** Weights that have shapes and no numbers: enough to build a graph whose weights are inputs. */
-function shapesOnly(config: BertConfig): Weights {
-  const shapes = bertWeightShapes(config);
+function shapesOnly(model: Architecture): Weights {
+  const shapes = weightShapes(model);
   const one = new Float32Array(0);
   return {
     names: () => [...shapes.keys()],

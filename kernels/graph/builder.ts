@@ -232,6 +232,9 @@ export class GraphBuilder {
     return this.#one("Gemm", c ? [a, b, c] : [a, b], attributes);
   }
 
+  /** Running sums along an axis, the element itself included. */
+  cumSum = (x: Value, axis: number) => this.#one("CumSum", [x, this.scalar(axis, "int64")]);
+
   transpose = (x: Value, order: readonly number[]) => this.#one("Transpose", [x], { perm: ints(order) });
 
   /**

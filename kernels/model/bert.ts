@@ -3,12 +3,8 @@
  * sentence-transformers model with model_type "bert". Dropout is off, the pooler is not used.
  */
 import type { GraphBuilder, Value } from "../graph/builder.ts";
-import { GraphBuilder as Builder } from "../graph/builder.ts";
-import type { Graph } from "../graph/ir.ts";
-import { type Tensor, tensor } from "../graph/tensor.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { l2Normalise, type Pooling, pool } from "./pooling.ts";
-import { checkShapes, type Weights } from "./weights.ts";
+import type { EncoderBlocks, EncoderInputs, WeightProvider } from "./encoder-parts.ts";
 
 export interface BertConfig {
   vocabSize: number;
@@ -118,25 +114,6 @@ export function bertWeightShapes(config: BertConfig): Map<string, number[]> {
   return shapes;
 }
 
-/** Gives the builder a weight as a value of the graph. */
-export type WeightProvider = (name: string) => Value;
-
-export interface EncoderInputs {
-  /** int64 [b, t] */
-  inputIds: Value;
-  /** int64 [b, t], 1 = token, 0 = padding; every row needs at least one 1. */
-  attentionMask: Value;
-}
-
-export interface EncoderBlocks {
-  /** float [b, t, d], the last layer's output. */
-  tokens: Value;
-  /** float [b, t], the mask as numbers. */
-  mask: Value;
-  /** float [b·t, d]: the gathered rows of the word embeddings, before anything is added. */
-  words: Value;
-}
-
 /** Added to the scores of padded keys: far below every real score, so that their softmax is exactly 0. */
 const MASKED = 1e9;
 const SQRT_HALF = Math.SQRT1_2;
@@ -147,7 +124,7 @@ const SQRT_HALF = Math.SQRT1_2;
  *
  * @param forTraining GELU in parts whose results the backward pass uses again, instead of the one fused operator.
  */
-export function buildEncoder(
+export function buildBert(
   b: GraphBuilder,
   config: BertConfig,
   weight: WeightProvider,
@@ -214,63 +191,16 @@ export function buildEncoder(
   return { tokens: result, mask, words };
 }
 
-export interface EncoderGraphOptions {
-  pooling: Pooling;
-  /** Each embedding to length 1. */
-  normalise: boolean;
-  /** In the graph, or one graph input each (named as the tensor). */
-  weightsAs: "initializers" | "inputs";
-  /** Default "float32". */
-  dtype?: "float32" | "float64";
+/** Sizes as every family states them. */
+export function bertSizes(config: BertConfig) {
+  const { vocabSize, hiddenSize, layers, heads, ffnSize, maxPositions } = config;
+  return { vocabSize, hiddenSize, layers, heads, ffnSize, maxTokens: maxPositions };
 }
 
-/** A weight in the type of the graph. */
-function inDtype(value: Tensor, dtype: "float32" | "float64"): Tensor {
-  if (value.dtype === dtype) return value;
-  const numbers = value.data as Float32Array | Float64Array;
-  return dtype === "float32"
-    ? tensor("float32", value.dims, Float32Array.from(numbers))
-    : tensor("float64", value.dims, Float64Array.from(numbers));
-}
-
-/** Asks for each weight once, when it is first used. */
-export function provideWeights(
-  b: GraphBuilder,
-  weights: Weights,
-  options: Pick<EncoderGraphOptions, "weightsAs" | "dtype">,
-): WeightProvider {
-  const made = new Map<string, Value>();
-  const dtype = options.dtype ?? "float32";
-  return (name) => {
-    let value = made.get(name);
-    if (!value) {
-      value =
-        options.weightsAs === "inputs"
-          ? b.input(name, dtype, weights.get(name).dims)
-          : b.initializer(name, inDtype(weights.get(name), dtype));
-      made.set(name, value);
-    }
-    return value;
-  };
-}
-
-/**
- * The whole encoder: token ids in, one vector per text out.
- *
- * Inputs:  input_ids int64 [b, t], attention_mask int64 [b, t] (1 = token); with `weightsAs: "inputs"` also each weight.
- * Output:  sentence_embedding float [b, d].
- *
- * @param weights float32 tensors under their canonical names (`canonicalWeights`). Shared with the graph, not copied.
- * @throws {ParallaxError} weights.missing, weights.wrong-shape, weights.wrong-type
- * Checked against PyTorch in test/model/golden.test.ts.
- */
-export function buildEncoderGraph(config: BertConfig, weights: Weights, options: EncoderGraphOptions): Graph {
-  checkShapes(weights, bertWeightShapes(config));
-  const b = new Builder("bert-encoder");
-  const inputIds = b.input("input_ids", "int64", ["b", "t"]);
-  const attentionMask = b.input("attention_mask", "int64", ["b", "t"]);
-  const { tokens, mask } = buildEncoder(b, config, provideWeights(b, weights, options), { inputIds, attentionMask });
-  const pooled = pool(b, tokens, mask, options.pooling);
-  b.output(options.normalise ? l2Normalise(b, pooled) : pooled, "sentence_embedding");
-  return b.build();
+/** "bert.encoder…" and "0.auto_model.encoder…" lose their prefix; norms called gamma and beta get today's names. */
+export function bertCanonicalName(name: string): string {
+  return name
+    .replace(/^(.*?\.)?(?=(embeddings|encoder)\.)/, "")
+    .replace(/LayerNorm\.gamma$/, "LayerNorm.weight")
+    .replace(/LayerNorm\.beta$/, "LayerNorm.bias");
 }

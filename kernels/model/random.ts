@@ -3,6 +3,7 @@
  * few lines below (test/golden/tiny.py does).
  */
 import { elementCount, type Tensor, tensor } from "../graph/tensor.ts";
+import { type Architecture, weightShapes } from "./architecture.ts";
 import { type BertConfig, bertWeightShapes } from "./bert.ts";
 import { type Weights, weightsOf } from "./weights.ts";
 
@@ -17,6 +18,9 @@ export const TINY_BERT: BertConfig = {
   layerNormEps: 1e-12,
   activation: "gelu",
 };
+
+/** The same as an architecture. */
+export const TINY: Architecture = { family: "bert", config: TINY_BERT };
 
 /** FNV-1a, 32 bit, of the name's ASCII codes. */
 function hash(name: string): number {
@@ -53,5 +57,12 @@ export function randomTensor(name: string, dims: readonly number[], seed: number
 export function randomBertWeights(config: BertConfig = TINY_BERT, seed = 1): Weights {
   return weightsOf(
     new Map([...bertWeightShapes(config)].map(([name, dims]) => [name, randomTensor(name, dims, seed)])),
+  );
+}
+
+/** The same for any family. */
+export function randomWeights(architecture: Architecture, seed = 1): Weights {
+  return weightsOf(
+    new Map([...weightShapes(architecture)].map(([name, dims]) => [name, randomTensor(name, dims, seed)])),
   );
 }

@@ -3,7 +3,7 @@ import { GraphBuilder, type Value } from "../graph/builder.ts";
 import { differentiate } from "../graph/differentiate.ts";
 import type { Graph } from "../graph/ir.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { type BertConfig, bertWeightShapes, buildEncoder, WORD_EMBEDDINGS } from "./bert.ts";
+import { type BertConfig, bertWeightShapes, buildBert, WORD_EMBEDDINGS } from "./bert.ts";
 import { type InfoNceOptions, infoNce } from "./losses.ts";
 import { l2Normalise, type Pooling, pool } from "./pooling.ts";
 
@@ -73,7 +73,7 @@ export function buildTrainingStep(config: BertConfig, options: TrainingStepOptio
   for (const [name, shape] of weightShapes) weights.set(name, b.input(name, "float32", shape));
   const weight = (name: string) => weights.get(name) ?? b.value(name);
 
-  const { tokens, mask, words } = buildEncoder(b, config, weight, { inputIds, attentionMask }, { forTraining: true });
+  const { tokens, mask, words } = buildBert(b, config, weight, { inputIds, attentionMask }, { forTraining: true });
   const pooled = pool(b, tokens, mask, options.pooling); // [2b, d]
   const embedded = options.normalise ? l2Normalise(b, pooled) : pooled;
   const [anchors, positives] = b.split(embedded, 2, 0);

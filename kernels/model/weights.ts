@@ -33,19 +33,13 @@ function missing(name: string, names: readonly string[]): ParallaxError {
   );
 }
 
-/** Prefixes that wrap the same encoder in files of other origins. */
-const PREFIXES = ["0.auto_model.", "auto_model.", "model.", "bert."];
-
-function canonicalName(name: string): string {
-  let result = name;
-  for (const prefix of PREFIXES) if (result.startsWith(prefix)) result = result.slice(prefix.length);
-  // Files from before 2019 call the two vectors of a layer norm gamma and beta.
-  return result.replace(/LayerNorm\.gamma$/, "LayerNorm.weight").replace(/LayerNorm\.beta$/, "LayerNorm.bias");
-}
-
-/** The same tensors under the names that our architectures use, whatever wrapper the file was saved from. */
-export function canonicalWeights(weights: Weights): Weights {
-  const original = new Map(weights.names().map((name) => [canonicalName(name), name]));
+/** The same tensors under other names; of two that get one name, the first counts. */
+export function renamedWeights(weights: Weights, rename: (name: string) => string): Weights {
+  const original = new Map<string, string>();
+  for (const name of weights.names()) {
+    const renamed = rename(name);
+    if (!original.has(renamed)) original.set(renamed, name);
+  }
   return {
     get(name) {
       const found = original.get(name);

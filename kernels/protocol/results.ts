@@ -13,6 +13,10 @@ export interface Interval {
   method: string;
 }
 
+/** How token vectors become one: the six of sentence-transformers (kernels/model/pooling.ts says what each does). */
+export const POOLINGS = ["mean", "cls", "max", "mean-sqrt-length", "weighted-mean", "last-token"] as const;
+export type PoolingName = (typeof POOLINGS)[number];
+
 /** The facts that identify an encoder in a result: enough to load the same one again and to notice a different one. */
 export interface EncoderIdentity {
   /** What the user wrote: "default", a folder, a hub id. */
@@ -23,7 +27,7 @@ export interface EncoderIdentity {
   dimensions: number;
   maxTokens: number;
   /** "model": an ONNX file that pools by itself, in a way it does not say. */
-  pooling: "mean" | "cls" | "max" | "last" | "static" | "model";
+  pooling: PoolingName | "static" | "model";
   normalised: boolean;
   /** sha256 (hex) of the weights file(s), concatenated in file order. */
   weightsSha256: string;

@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { errorDataSchema } from "./errors.ts";
+import { POOLINGS } from "./results.ts";
 
 export const RUN_FILES = {
   config: "config.json",
@@ -34,7 +35,7 @@ export const runConfigSchema = z.object({
     weightsSha256: z.string(),
     /** What was in force when the run was made, whether a file or the user said it. */
     spec: z.object({
-      pooling: z.enum(["mean", "cls", "max"]),
+      pooling: z.enum(POOLINGS),
       normalise: z.boolean(),
       maxTokens: z.number().int().positive(),
       prompts: z.record(z.string(), z.string()),

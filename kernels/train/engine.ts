@@ -3,18 +3,20 @@
  * into it, and the encoder as it is now, for evaluations. All sessions run in this thread and feed from that memory, so
  * nothing is copied and nothing is loaded again.
  */
-import { bertWeights } from "../encode/bert-weights.ts";
 import { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import type { Engine, TokenBatch } from "../encode/engine.ts";
 import { fileSha256 } from "../encode/file-digest.ts";
+import { modelWeights } from "../encode/model-weights.ts";
 import { batchTokens, openEncoder, readSpec } from "../encode/open-encoder.ts";
 import { type PromptTemplate, readPrompt } from "../encode/prompt-template.ts";
 import { openSafetensors, type Safetensors } from "../encode/safetensors.ts";
 import { type Compute, type GraphSession, inThreadCompute, type SessionOptions } from "../graph/compute.ts";
 import { defaultThreads } from "../graph/session.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
-import { type BertConfig, bertWeightShapes, buildEncoderGraph, WORD_EMBEDDINGS } from "../model/bert.ts";
+import { type BertConfig, bertWeightShapes, WORD_EMBEDDINGS } from "../model/bert.ts";
+import { buildEncoderGraph } from "../model/encoder-graph.ts";
+import type { Pooling } from "../model/pooling.ts";
 import { type Weights, weightsOf } from "../model/weights.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { RunConfig } from "../protocol/run-files.ts";
@@ -48,7 +50,7 @@ export interface TrainingEngine extends Exportable {
  * What of an encoder can be trained, or why it cannot.
  * @throws {ParallaxError} train.cannot-train
  */
-export function trainable(spec: EncoderSpec): { bert: BertConfig; pooling: "mean" | "cls" | "max" } {
+export function trainable(spec: EncoderSpec): { bert: BertConfig; pooling: Pooling } {
   const refuse = (why: string) =>
     new ParallaxError(
       "train.cannot-train",
@@ -62,8 +64,10 @@ export function trainable(spec: EncoderSpec): { bert: BertConfig; pooling: "mean
   if (spec.architecture === "onnx") throw refuse("it is an ONNX file, and only weights in safetensors are trained yet");
   if (spec.reference === "default-int8")
     throw refuse('its weights are 8-bit numbers; "default" has the same in float32');
-  if (spec.bert === undefined || spec.pooling === null) throw refuse("its sizes or its pooling are not known");
-  return { bert: spec.bert, pooling: spec.pooling };
+  if (spec.model === undefined || spec.pooling === null) throw refuse("its sizes or its pooling are not known");
+  if (spec.model.family !== "bert")
+    throw refuse(`only BERT encoders are trained yet, and this is a ${spec.architecture}`);
+  return { bert: spec.model.config, pooling: spec.pooling };
 }
 
 /** Threads that a run of this encoder gets when nobody says: fixed in its config, so that a resumed run has the same. */
@@ -144,7 +148,7 @@ class BertEngine implements TrainingEngine {
       memory.parameters.map(({ name, dims, weight }) => [name, tensor("float32", dims, weight)]),
     );
     const file = openSafetensors(spec.weights.file);
-    if (memory.sparse === null) current.set(WORD_EMBEDDINGS, bertWeights(file, bert).get(WORD_EMBEDDINGS));
+    if (memory.sparse === null) current.set(WORD_EMBEDDINGS, modelWeights(file, spec.model!).get(WORD_EMBEDDINGS));
     else current.set(WORD_EMBEDDINGS, tensor("float32", shapes.get(WORD_EMBEDDINGS)!, memory.sparse.weight));
     // In the order of the architecture, as exports are written.
     const weights = weightsOf(new Map([...shapes.keys()].map((name) => [name, current.get(name)!])));
@@ -154,7 +158,7 @@ class BertEngine implements TrainingEngine {
     };
     const tokenizer = loadTokenizer(spec.tokenizer, { lowerCase: spec.lowerCase });
     const forward = await compute.createSession(
-      { graph: buildEncoderGraph(bert, weights, { pooling, normalise: spec.normalise, weightsAs: "inputs" }) },
+      { graph: buildEncoderGraph(spec.model!, weights, { pooling, normalise: spec.normalise, weightsAs: "inputs" }) },
       sessionOptions,
     );
     const engine = new CurrentWeights(forward, weights, bert.hiddenSize);
@@ -240,7 +244,7 @@ class BertEngine implements TrainingEngine {
   }
 
   reset(): void {
-    const source = bertWeights(this.#file, this.bert);
+    const source = modelWeights(this.#file, { family: "bert", config: this.bert });
     for (const { name, weight, first, second } of this.memory.parameters) {
       weight.set(source.get(name).data);
       first.fill(0);

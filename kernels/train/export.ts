@@ -9,7 +9,7 @@ import { TEXT_PLACE } from "../encode/prompt-template.ts";
 import { writeSafetensors } from "../encode/safetensors.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { buildEncoderGraph } from "../model/bert.ts";
+import { buildEncoderGraph } from "../model/encoder-graph.ts";
 import type { Weights } from "../model/weights.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { RUN_FILES, type RunConfig, type RunMetric } from "../protocol/run-files.ts";
@@ -91,8 +91,8 @@ async function orExplain(target: string, work: () => void): Promise<void> {
 }
 
 function writeModelFolder(folder: string, config: RunConfig, { spec, dimensions, weights, unused }: Exportable): void {
-  const { bert, pooling } = spec;
-  if (bert === undefined || pooling === null)
+  const { model, pooling } = spec;
+  if (model === undefined || pooling === null)
     throw new ParallaxError("bug.invariant", "Only encoders with weights and a pooling are trained.", { kind: "bug" });
   mkdirSync(path.join(folder, "onnx"), { recursive: true });
   mkdirSync(path.join(folder, "2_Normalize"), { recursive: true });
@@ -102,7 +102,7 @@ function writeModelFolder(folder: string, config: RunConfig, { spec, dimensions,
   const tensors = new Map<string, Tensor>(weights.names().map((name) => [name, weights.get(name)]));
   for (const [name, tensor] of unused) tensors.set(name, tensor);
   writeSafetensors(path.join(folder, "model.safetensors"), tensors);
-  const graph = buildEncoderGraph(bert, weights, { pooling, normalise: spec.normalise, weightsAs: "initializers" });
+  const graph = buildEncoderGraph(model, weights, { pooling, normalise: spec.normalise, weightsAs: "initializers" });
   writeFileAtomically(path.join(folder, "onnx/model.onnx"), [encodeModel(graph)]);
 
   const source = path.dirname(spec.weights.file);

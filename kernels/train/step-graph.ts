@@ -2,6 +2,7 @@
 import type { Compute, GraphSession, ProviderReport, SessionOptions } from "../graph/compute.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
 import type { BertConfig } from "../model/bert.ts";
+import type { Pooling } from "../model/pooling.ts";
 import { buildTrainingStep, type TrainingStep } from "../model/training.ts";
 import type { Weights } from "../model/weights.ts";
 import { invariant } from "../protocol/errors.ts";
@@ -10,7 +11,7 @@ import type { ParameterMemory } from "./parameter-memory.ts";
 
 export interface StepParts {
   bert: BertConfig;
-  pooling: "mean" | "cls" | "max";
+  pooling: Pooling;
   /** Compare by cosine: vectors of length 1. */
   normalise: boolean;
   /** All weights; the trained ones are views of the memory. */

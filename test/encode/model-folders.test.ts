@@ -11,7 +11,9 @@ import { inThreadCompute } from "../../kernels/graph/compute.ts";
 import type { Graph } from "../../kernels/graph/ir.ts";
 import { encodeModel } from "../../kernels/graph/onnx-write.ts";
 import { type Tensor, tensor } from "../../kernels/graph/tensor.ts";
-import { buildEncoder, buildEncoderGraph, parseBertConfig, provideWeights } from "../../kernels/model/bert.ts";
+import { buildBert, parseBertConfig } from "../../kernels/model/bert.ts";
+import { buildEncoderGraph, provideWeights } from "../../kernels/model/encoder-graph.ts";
+import { POOLINGS } from "../../kernels/model/pooling.ts";
 import { weightsOf } from "../../kernels/model/weights.ts";
 import type { ParallaxError } from "../../kernels/protocol/errors.ts";
 import { writeTinyBert } from "../support/tiny-bert.ts";
@@ -87,7 +89,7 @@ describe("a folder loads", () => {
     const refused = await refusal(folder);
     expect(refused.code).toBe("encoder.no-pooling");
     expect(refused.hint).toContain('{ pooling: "mean" }');
-    expect(refused.details?.options).toEqual(["mean", "cls", "max"]);
+    expect(refused.details?.options).toEqual([...POOLINGS]);
     expect(close(await vectors(folder, { pooling: "mean", normalise: true, maxTokens: 48 }), await vectors(good))).toBe(
       true,
     );
@@ -144,7 +146,7 @@ describe("an ONNX file", () => {
     const inputIds = b.input("input_ids", "int64", ["batch", "sequence"]);
     const attentionMask = b.input("attention_mask", "int64", ["batch", "sequence"]);
     const types = b.input("token_type_ids", "int64", ["batch", "sequence"]);
-    const { tokens } = buildEncoder(b, config, provideWeights(b, weights, { weightsAs: "initializers" }), {
+    const { tokens } = buildBert(b, config, provideWeights(b, weights, { weightsAs: "initializers" }), {
       inputIds,
       attentionMask,
     });
@@ -165,7 +167,11 @@ describe("an ONNX file", () => {
 
   test("that pools by itself needs no pooling in the folder", async () => {
     const folder = onnxFolder(
-      buildEncoderGraph(config, weights, { pooling: "cls", normalise: true, weightsAs: "initializers" }),
+      buildEncoderGraph({ family: "bert", config }, weights, {
+        pooling: "cls",
+        normalise: true,
+        weightsAs: "initializers",
+      }),
     );
     remove(folder, "modules.json");
     const encoder = await openEncoder(folder, { compute, maxTokens: 48 });
@@ -262,7 +268,9 @@ describe("a folder is refused", () => {
     write(folder, "config.json", { ...json(folder, "config.json"), num_hidden_layers: 3 });
     const refused = await refusal(folder);
     expect(refused.code).toBe("encoder.missing-weight");
-    expect(refused.message).toContain('"encoder.layer.2.attention.self.query.weight", which a BERT of 3 layers needs');
+    expect(refused.message).toContain(
+      '"encoder.layer.2.attention.self.query.weight", which a bert encoder of 3 layers needs',
+    );
   });
 
   test("when a weight is not a number", async () => {
@@ -316,8 +324,8 @@ describe("a folder is refused", () => {
 
   test("with a pooling that Parallax does not do, or two at once", async () => {
     const folder = copy();
-    write(folder, "1_Pooling/config.json", { word_embedding_dimension: 32, pooling_mode_mean_sqrt_len_tokens: true });
-    expect((await refusal(folder)).message).toContain("asks for pooling_mode_mean_sqrt_len_tokens");
+    write(folder, "1_Pooling/config.json", { word_embedding_dimension: 32, pooling_mode_median_tokens: true });
+    expect((await refusal(folder)).message).toContain("asks for pooling_mode_median_tokens");
     write(folder, "1_Pooling/config.json", {
       word_embedding_dimension: 32,
       pooling_mode_mean_tokens: true,

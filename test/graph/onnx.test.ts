@@ -8,14 +8,14 @@ import { readModelFile } from "../../kernels/graph/model-file.ts";
 import { decodeModel } from "../../kernels/graph/onnx-read.ts";
 import { encodeModel } from "../../kernels/graph/onnx-write.ts";
 import { type DType, type Tensor, tensor } from "../../kernels/graph/tensor.ts";
-import { buildEncoderGraph } from "../../kernels/model/bert.ts";
-import { counterUniform, randomBertWeights, TINY_BERT } from "../../kernels/model/random.ts";
+import { buildEncoderGraph } from "../../kernels/model/encoder-graph.ts";
+import { counterUniform, randomBertWeights, TINY, TINY_BERT } from "../../kernels/model/random.ts";
 import { buildTrainingStep } from "../../kernels/model/training.ts";
 import { ParallaxError } from "../../kernels/protocol/errors.ts";
 
 function encoderGraph(): Graph {
   const options = { pooling: "mean", normalise: true, weightsAs: "initializers" } as const;
-  return buildEncoderGraph(TINY_BERT, randomBertWeights(), options);
+  return buildEncoderGraph(TINY, randomBertWeights(), options);
 }
 
 /** What a call throws: its code, or what else happened. */

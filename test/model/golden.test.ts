@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { afterAll, describe, expect, it } from "vitest";
 import { inThreadCompute } from "../../kernels/graph/compute.ts";
 import { tensor } from "../../kernels/graph/tensor.ts";
-import { type BertConfig, buildEncoderGraph } from "../../kernels/model/bert.ts";
+import type { BertConfig } from "../../kernels/model/bert.ts";
+import { buildEncoderGraph } from "../../kernels/model/encoder-graph.ts";
 import { randomBertWeights } from "../../kernels/model/random.ts";
 
 interface Golden {
@@ -24,7 +25,11 @@ describe("encoder against PyTorch", () => {
     for (const weightsAs of ["initializers", "inputs"] as const)
       it(`agrees with ${pooling} pooling, ${normalise ? "normalised" : "as it comes"}, weights as ${weightsAs}`, async () => {
         const weights = randomBertWeights(golden.config, golden.seed);
-        const graph = buildEncoderGraph(golden.config, weights, { pooling, normalise, weightsAs });
+        const graph = buildEncoderGraph({ family: "bert", config: golden.config }, weights, {
+          pooling,
+          normalise,
+          weightsAs,
+        });
         const session = await compute.createSession({ graph });
         const feeds = { input_ids: int64(golden.ids), attention_mask: int64(golden.mask) };
         const fed =

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { type Tensor, tensor } from "../../kernels/graph/tensor.ts";
-import { bertWeightShapes, buildEncoderGraph, parseBertConfig } from "../../kernels/model/bert.ts";
-import { randomBertWeights, TINY_BERT } from "../../kernels/model/random.ts";
-import { canonicalWeights, checkFinite, findNonFinite, type Weights, weightsOf } from "../../kernels/model/weights.ts";
+import { canonicalWeights } from "../../kernels/model/architecture.ts";
+import { bertWeightShapes, parseBertConfig } from "../../kernels/model/bert.ts";
+import { buildEncoderGraph } from "../../kernels/model/encoder-graph.ts";
+import { randomBertWeights, TINY, TINY_BERT } from "../../kernels/model/random.ts";
+import { checkFinite, findNonFinite, type Weights, weightsOf } from "../../kernels/model/weights.ts";
 import { ParallaxError } from "../../kernels/protocol/errors.ts";
 
 function changed(change: (tensors: Map<string, Tensor>) => void): Weights {
@@ -23,7 +25,7 @@ function errorOf(call: () => unknown): Pick<ParallaxError, "code" | "message"> {
 }
 
 const build = (weights: Weights) =>
-  buildEncoderGraph(TINY_BERT, weights, { pooling: "mean", normalise: true, weightsAs: "initializers" });
+  buildEncoderGraph(TINY, weights, { pooling: "mean", normalise: true, weightsAs: "initializers" });
 
 describe("weights of an encoder", () => {
   it("are refused in another shape, with both shapes", () => {
@@ -74,7 +76,7 @@ describe("weights of an encoder", () => {
         }),
       ),
     );
-    const found = canonicalWeights(wrapped);
+    const found = canonicalWeights(wrapped, TINY);
     expect(found.names()).toEqual([...bertWeightShapes(TINY_BERT).keys()]);
     expect(found.get("embeddings.LayerNorm.weight")).toBe(weights.get("embeddings.LayerNorm.weight"));
   });

@@ -5,7 +5,7 @@
 import { z } from "zod";
 import type { MapView, RunView, TableView, ValuePreview } from "../../../kernels/protocol/display.ts";
 import { type CellError, cellErrorSchema } from "../../../kernels/protocol/kernel-messages.ts";
-import type { PromptReport, TaskResult } from "../../../kernels/protocol/results.ts";
+import { POOLINGS, type PromptReport, type TaskResult } from "../../../kernels/protocol/results.ts";
 import { runMetricSchema } from "../../../kernels/protocol/run-files.ts";
 
 const number = z
@@ -22,7 +22,7 @@ const encoder = z.object({
   architecture: text.default(""),
   dimensions: z.number().default(0),
   maxTokens: z.number().default(0),
-  pooling: z.enum(["mean", "cls", "max", "last", "static", "model"]).default("mean"),
+  pooling: z.enum([...POOLINGS, "static", "model"]).default("mean"),
   normalised: z.boolean().default(true),
   weightsSha256: text.default(""),
   provider: text.default(""),

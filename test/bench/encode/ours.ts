@@ -1,15 +1,15 @@
 /** Parallax's side of the bench, in a process of its own. Also writes the ONNX file that both sides read. */
 import { copyFileSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bertWeights } from "../../../kernels/encode/bert-weights.ts";
 import { defaultSpec } from "../../../kernels/encode/default-encoder.ts";
 import type { Encoder } from "../../../kernels/encode/encoder.ts";
+import { modelWeights } from "../../../kernels/encode/model-weights.ts";
 import { openEncoder } from "../../../kernels/encode/open-encoder.ts";
 import { openSafetensors } from "../../../kernels/encode/safetensors.ts";
 import { GraphBuilder } from "../../../kernels/graph/builder.ts";
 import { threadCompute } from "../../../kernels/graph/compute.ts";
 import { encodeModel } from "../../../kernels/graph/onnx-write.ts";
-import { buildEncoder, provideWeights } from "../../../kernels/model/bert.ts";
+import { buildTokens, provideWeights } from "../../../kernels/model/encoder-graph.ts";
 
 const folder = process.argv[2]!;
 const compute = threadCompute();
@@ -30,9 +30,9 @@ const answers: Record<Task["do"], (task: Task) => Promise<Record<string, unknown
     const b = new GraphBuilder("all-MiniLM-L6-v2");
     const inputIds = b.input("input_ids", "int64", ["batch", "sequence"]);
     const attentionMask = b.input("attention_mask", "int64", ["batch", "sequence"]);
-    const weights = bertWeights(openSafetensors(spec.weights.file), spec.bert!);
+    const weights = modelWeights(openSafetensors(spec.weights.file), spec.model!);
     const provider = provideWeights(b, weights, { weightsAs: "initializers" });
-    b.output(buildEncoder(b, spec.bert!, provider, { inputIds, attentionMask }).tokens, "last_hidden_state");
+    b.output(buildTokens(b, spec.model!, provider, { inputIds, attentionMask }).tokens, "last_hidden_state");
     mkdirSync(path.join(folder, "onnx"));
     mkdirSync(path.join(folder, "1_Pooling"));
     writeFileSync(path.join(folder, "onnx/model.onnx"), encodeModel(b.build()));

@@ -1,12 +1,13 @@
 /** Parallax's side: embeddings and gradients of the default encoder, written as raw numbers with a JSON list. */
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { bertWeights } from "../../../kernels/encode/bert-weights.ts";
 import { defaultModelFolder } from "../../../kernels/encode/default-encoder.ts";
+import { modelWeights } from "../../../kernels/encode/model-weights.ts";
 import { openSafetensors } from "../../../kernels/encode/safetensors.ts";
 import { inThreadCompute } from "../../../kernels/graph/compute.ts";
 import { type Tensor, tensor } from "../../../kernels/graph/tensor.ts";
-import { buildEncoderGraph, parseBertConfig } from "../../../kernels/model/bert.ts";
+import { parseBertConfig } from "../../../kernels/model/bert.ts";
+import { buildEncoderGraph } from "../../../kernels/model/encoder-graph.ts";
 import { buildTrainingStep } from "../../../kernels/model/training.ts";
 import { loadTokenizer } from "../../../kernels/tokenize/tokenizer.ts";
 
@@ -14,7 +15,7 @@ const folder = process.argv[2];
 const model = defaultModelFolder();
 const file = path.join(model, "model.fp16.safetensors");
 const config = parseBertConfig(JSON.parse(readFileSync(path.join(model, "config.json"), "utf8")));
-const weights = bertWeights(openSafetensors(file), config);
+const weights = modelWeights(openSafetensors(file), { family: "bert", config });
 const tokenizer = loadTokenizer(model);
 const pairs = JSON.parse(readFileSync(path.join(folder, "pairs.json"), "utf8")) as [string, string][];
 const compute = inThreadCompute();
@@ -43,7 +44,11 @@ function save(name: string, value: Tensor): void {
   saved.push({ name: safe, dtype: value.dtype, dims: value.dims });
 }
 
-const graph = buildEncoderGraph(config, weights, { pooling: "mean", normalise: true, weightsAs: "initializers" });
+const graph = buildEncoderGraph({ family: "bert", config }, weights, {
+  pooling: "mean",
+  normalise: true,
+  weightsAs: "initializers",
+});
 const encoder = await compute.createSession({ graph });
 const texts = pairs.flat();
 let batches = 0;

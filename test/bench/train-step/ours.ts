@@ -2,8 +2,8 @@
 import { readFileSync } from "node:fs";
 import path from "node:path";
 import { createInterface } from "node:readline";
-import { bertWeights } from "../../../kernels/encode/bert-weights.ts";
 import { defaultModelFolder } from "../../../kernels/encode/default-encoder.ts";
+import { modelWeights } from "../../../kernels/encode/model-weights.ts";
 import { openSafetensors } from "../../../kernels/encode/safetensors.ts";
 import { inThreadCompute } from "../../../kernels/graph/compute.ts";
 import { type Tensor, tensor } from "../../../kernels/graph/tensor.ts";
@@ -15,7 +15,7 @@ import { ParameterMemory } from "../../../kernels/train/parameter-memory.ts";
 const [texts, tokens, threads] = process.argv.slice(2).map(Number);
 const model = defaultModelFolder();
 const config = parseBertConfig(JSON.parse(readFileSync(path.join(model, "config.json"), "utf8")));
-const weights = bertWeights(openSafetensors(path.join(model, "model.fp16.safetensors")), config);
+const weights = modelWeights(openSafetensors(path.join(model, "model.fp16.safetensors")), { family: "bert", config });
 const step = buildTrainingStep(config, {
   pooling: "mean",
   normalise: true,

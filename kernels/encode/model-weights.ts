@@ -1,12 +1,12 @@
-/** The weights of a BERT from a safetensors file: names made equal, shapes compared with config.json, every number finite. */
+/** The weights of an encoder from a safetensors file: names made equal, shapes compared with config.json, every number finite. */
 import type { Tensor } from "../graph/tensor.ts";
-import { type BertConfig, bertWeightShapes } from "../model/bert.ts";
+import { type Architecture, architectureSizes, canonicalName, weightShapes } from "../model/architecture.ts";
 import type { Weights } from "../model/weights.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { type Safetensors, toFloat32 } from "./safetensors.ts";
 
 /** Weights by their plain names ("encoder.layer.0.attention.self.query.weight"), float32, read when first asked for. */
-export interface BertWeights extends Weights {
+export interface ModelWeights extends Weights {
   get(name: string): Tensor<"float32">;
 }
 
@@ -15,16 +15,19 @@ export interface BertWeights extends Weights {
  *
  * @throws {ParallaxError} encoder.missing-weight, encoder.wrong-shape; from get: encoder.not-finite
  */
-export function bertWeights(file: Safetensors, config: BertConfig): BertWeights {
+export function modelWeights(file: Safetensors, architecture: Architecture): ModelWeights {
   const stored = new Map<string, string>();
-  for (const name of file.entries.keys()) stored.set(plainName(name), name);
-  const shapes = bertWeightShapes(config);
+  for (const name of file.entries.keys()) {
+    const plain = canonicalName(name, architecture);
+    if (!stored.has(plain)) stored.set(plain, name);
+  }
+  const shapes = weightShapes(architecture);
   for (const [name, shape] of shapes) {
     const entry = file.entries.get(stored.get(name) ?? "");
     if (entry === undefined)
       throw new ParallaxError(
         "encoder.missing-weight",
-        `${file.path} has no weight "${name}", which a BERT of ${config.layers} layers needs. It holds ${file.entries.size} tensors, for example ${[...file.entries.keys()].slice(0, 2).join(", ")}. Nothing was loaded.`,
+        `${file.path} has no weight "${name}", which a ${architecture.family} encoder of ${architectureSizes(architecture).layers} layers needs. It holds ${file.entries.size} tensors, for example ${[...file.entries.keys()].slice(0, 2).join(", ")}. Nothing was loaded.`,
         {
           hint: "Check that config.json and the weights belong to the same model.",
           details: { file: file.path, name },
@@ -55,14 +58,6 @@ export function bertWeights(file: Safetensors, config: BertConfig): BertWeights 
       return weight;
     },
   };
-}
-
-/** "bert.encoder…" and "0.auto_model.encoder…" lose their prefix; norms called gamma and beta get today's names. */
-function plainName(name: string): string {
-  return name
-    .replace(/^(.*?\.)?(?=(embeddings|encoder)\.)/, "")
-    .replace(/LayerNorm\.gamma$/, "LayerNorm.weight")
-    .replace(/LayerNorm\.beta$/, "LayerNorm.bias");
 }
 
 function checkFinite(weight: Tensor<"float32">, name: string, file: string): void {
