@@ -37,7 +37,7 @@ function expected(mode: (typeof POOLINGS)[number]): number[] {
           return Math.max(...counted.map(at));
         case "cls":
           return at(0);
-        case "last-token":
+        default:
           return at(counted.at(-1)!);
       }
     }),
