@@ -1,7 +1,7 @@
 /** What an encoder is, as data: read from a model folder's own files, then from what the user says. */
 import { existsSync, readdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { type Architecture, architectureSizes, parseArchitecture } from "../model/architecture.ts";
+import { type Architecture, architectureSizes, modelTypes, parseArchitecture } from "../model/architecture.ts";
 import { POOLINGS, type Pooling } from "../model/pooling.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { foundIn, readJsonFile } from "./model-files.ts";
@@ -60,7 +60,7 @@ interface Modules {
 /**
  * Read a sentence-transformers folder (or a plain transformers one, then the pooling must be said).
  *
- * Only small JSON files are read, no weights. Weights: model.safetensors first (for BERT), then onnx/model.onnx, then
+ * Only small JSON files are read, no weights. Weights: model.safetensors (or its shards) first, then onnx/model.onnx, then
  * model.onnx. Pickle files (pytorch_model.bin) are never opened, for they can run code.
  *
  * @throws {ParallaxError} encoder.not-found, encoder.missing-file, encoder.damaged-file, encoder.pickle-only,
@@ -164,17 +164,20 @@ function readModules(root: string): Modules {
 /** Weights in the order of preference; a folder that has only pickles gets an error of its own. */
 function findWeights(root: string, base: string): EncoderSpec["weights"] {
   const modelType = readJsonFile(path.join(base, "config.json"))?.model_type;
-  const safetensors = path.join(base, "model.safetensors");
+  const safetensors = ["model.safetensors", "model.safetensors.index.json"]
+    .map((name) => path.join(base, name))
+    .find((file) => existsSync(file));
+  const isBuilt = modelType === undefined || modelTypes().includes(String(modelType));
   const onnx = [
     path.join(root, "onnx", "model.onnx"),
     path.join(root, "model.onnx"),
     path.join(base, "model.onnx"),
   ].find((file) => existsSync(file));
-  if (existsSync(safetensors) && (modelType === "bert" || modelType === undefined || onnx === undefined)) {
-    if (modelType !== undefined && modelType !== "bert")
+  if (safetensors !== undefined && (isBuilt || onnx === undefined)) {
+    if (!isBuilt)
       throw new ParallaxError(
         "encoder.unsupported-architecture",
-        `${root} holds a model of the type "${String(modelType)}". Parallax builds BERT from weights; for other architectures it needs an ONNX file, and there is none. Nothing was loaded.`,
+        `${root} holds a model of the type "${String(modelType)}". Parallax builds ${modelTypes().join(", ")} from weights; for other architectures it needs an ONNX file, and there is none. Nothing was loaded.`,
         {
           hint: "Export the model to onnx/model.onnx and load the folder again.",
           details: { folder: root, modelType },

@@ -19,7 +19,7 @@ import { fileSha256 } from "./file-digest.ts";
 import { cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
 import { modelWeights } from "./model-weights.ts";
 import { quantiseWeights } from "./quantise-weights.ts";
-import { openSafetensors } from "./safetensors.ts";
+import { openWeights } from "./sharded-safetensors.ts";
 
 export interface OpenOptions extends SpecOptions, SessionOptions {
   /** Where its graph runs. Default: the process's compute thread. */
@@ -96,7 +96,7 @@ export function batchTokens(spec: EncoderSpec): number {
 }
 
 function openStatic(spec: EncoderSpec, tokenizer: Tokenizer): Engine {
-  const table = modelWeights(openSafetensors(spec.weights.file), spec.model!).get("embeddings.word_embeddings.weight");
+  const table = modelWeights(openWeights(spec.weights.file), spec.model!).get("embeddings.word_embeddings.weight");
   const special = new Set([...tokenizer.prefix, ...tokenizer.suffix]);
   return staticEngine(table, { special, normalise: spec.normalise, precision: "float32" });
 }
@@ -111,7 +111,7 @@ async function openGraph(
   const session =
     spec.architecture === "onnx"
       ? await openOnnx(spec, options)
-      : await openWeights(spec, weightsSha256, isInt8, options);
+      : await openBuilt(spec, weightsSha256, isInt8, options);
   return sessionEngine(session, {
     name: spec.weights.file,
     // Our own graph pools and normalises inside; a foreign one may do neither.
@@ -136,7 +136,7 @@ async function openOnnx(spec: EncoderSpec, options: OpenOptions): Promise<GraphS
   }
 }
 
-async function openWeights(
+async function openBuilt(
   spec: EncoderSpec,
   weightsSha256: string,
   isInt8: boolean,
@@ -147,7 +147,7 @@ async function openWeights(
   const threads = options.threads ?? defaultThreads(architectureSizes(model).parameters);
   const session = { ...sessionOptions(options), threads };
   const build = (): Graph => {
-    const weights = modelWeights(openSafetensors(spec.weights.file), model);
+    const weights = modelWeights(openWeights(spec.weights.file), model);
     const graph = buildEncoderGraph(model, weights, { ...choices, weightsAs: "initializers" });
     return isInt8 ? quantiseWeights(graph) : graph;
   };

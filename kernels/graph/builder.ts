@@ -207,6 +207,8 @@ export class GraphBuilder {
   identity = (x: Value) => this.#one("Identity", [x]);
   /** x·½(1 + erf(x/√2)), the exact form. */
   gelu = (x: Value) => this.#one("Gelu", [x]);
+  /** ½x(1 + tanh(√(2/π)(x + 0.044715x³))), the form of GPT-2 and T5 v1.1. */
+  geluTanh = (x: Value) => this.#one("Gelu", [x], { approximate: string("tanh") });
   where = (condition: Value, a: Value | number, b: Value | number) => {
     const dtype = typeof a === "object" ? a.dtype : typeof b === "object" ? b.dtype : "float32";
     const lift = (x: Value | number) => (typeof x === "object" ? x : this.scalar(x, dtype));

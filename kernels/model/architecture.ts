@@ -4,16 +4,40 @@
  */
 import { elementCount } from "../graph/tensor.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { type BertConfig, bertCanonicalName, bertSizes, bertWeightShapes, parseBertConfig } from "./bert.ts";
+import { type BertConfig, bertCanonicalName, bertWeightShapes, parseBertConfig } from "./bert.ts";
+import {
+  type DistilBertConfig,
+  distilBertCanonicalName,
+  distilBertWeightShapes,
+  parseDistilBertConfig,
+} from "./distilbert.ts";
+import { type MpnetConfig, mpnetWeightShapes, parseMpnetConfig } from "./mpnet.ts";
+import { parseRobertaConfig, type RobertaConfig, robertaWeightShapes } from "./roberta.ts";
+import { parseT5Config, type T5Config, t5CanonicalName, t5WeightShapes } from "./t5.ts";
 import { renamedWeights, type Weights } from "./weights.ts";
 
-export type Architecture = { family: "bert"; config: BertConfig };
+export type Architecture =
+  | { family: "bert"; config: BertConfig }
+  | { family: "roberta"; config: RobertaConfig }
+  | { family: "distilbert"; config: DistilBertConfig }
+  | { family: "mpnet"; config: MpnetConfig }
+  | { family: "t5"; config: T5Config };
 
 export type Family = Architecture["family"];
+
+const roberta = (json: unknown): Architecture => ({ family: "roberta", config: parseRobertaConfig(json) });
+const t5 = (json: unknown): Architecture => ({ family: "t5", config: parseT5Config(json) });
 
 /** What `model_type` of config.json says, and which family builds it. */
 const MODEL_TYPES: Readonly<Record<string, (json: unknown) => Architecture>> = {
   bert: (json) => ({ family: "bert", config: parseBertConfig(json) }),
+  roberta,
+  "xlm-roberta": roberta,
+  camembert: roberta,
+  distilbert: (json) => ({ family: "distilbert", config: parseDistilBertConfig(json) }),
+  mpnet: (json) => ({ family: "mpnet", config: parseMpnetConfig(json) }),
+  t5,
+  mt5: t5,
 };
 
 export interface ArchitectureSizes {
@@ -34,7 +58,12 @@ export interface ArchitectureSizes {
  */
 export function parseArchitecture(json: unknown): Architecture {
   const type = typeof json === "object" && json !== null ? (json as Record<string, unknown>).model_type : undefined;
-  const parse = type === undefined ? MODEL_TYPES.bert : typeof type === "string" ? MODEL_TYPES[type] : undefined;
+  const parse =
+    type === undefined
+      ? MODEL_TYPES.bert
+      : typeof type === "string" && Object.hasOwn(MODEL_TYPES, type)
+        ? MODEL_TYPES[type]
+        : undefined;
   if (parse === undefined)
     throw new ParallaxError(
       "model.unsupported",
@@ -57,6 +86,14 @@ export function weightShapes(architecture: Architecture): Map<string, number[]> 
   switch (architecture.family) {
     case "bert":
       return bertWeightShapes(architecture.config);
+    case "roberta":
+      return robertaWeightShapes(architecture.config);
+    case "distilbert":
+      return distilBertWeightShapes(architecture.config);
+    case "mpnet":
+      return mpnetWeightShapes(architecture.config);
+    case "t5":
+      return t5WeightShapes(architecture.config);
   }
 }
 
@@ -64,9 +101,20 @@ export function weightShapes(architecture: Architecture): Map<string, number[]> 
 export function architectureSizes(architecture: Architecture): ArchitectureSizes {
   let parameters = 0;
   for (const shape of weightShapes(architecture).values()) parameters += elementCount(shape);
-  switch (architecture.family) {
+  const { vocabSize, hiddenSize, layers, heads, ffnSize } = architecture.config;
+  return { vocabSize, hiddenSize, layers, heads, ffnSize, maxTokens: maxTokens(architecture), parameters };
+}
+
+function maxTokens({ family, config }: Architecture): number | null {
+  switch (family) {
     case "bert":
-      return { ...bertSizes(architecture.config), parameters };
+    case "distilbert":
+      return config.maxPositions;
+    case "roberta":
+    case "mpnet":
+      return config.maxPositions - config.padId - 1;
+    case "t5":
+      return null;
   }
 }
 
@@ -74,7 +122,13 @@ export function architectureSizes(architecture: Architecture): ArchitectureSizes
 export function canonicalName(name: string, architecture: Architecture): string {
   switch (architecture.family) {
     case "bert":
+    case "roberta":
+    case "mpnet":
       return bertCanonicalName(name);
+    case "distilbert":
+      return distilBertCanonicalName(name);
+    case "t5":
+      return t5CanonicalName(name);
   }
 }
 

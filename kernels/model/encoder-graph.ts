@@ -5,8 +5,12 @@ import { type Tensor, tensor } from "../graph/tensor.ts";
 import { type Architecture, weightShapes } from "./architecture.ts";
 import { buildBert } from "./bert.ts";
 import { checkDense, type DenseHead, dense } from "./dense.ts";
+import { buildDistilBert } from "./distilbert.ts";
 import type { EncoderBlocks, EncoderInputs, WeightProvider } from "./encoder-parts.ts";
+import { buildMpnet } from "./mpnet.ts";
 import { l2Normalise, type Pooling, pool } from "./pooling.ts";
+import { buildRoberta } from "./roberta.ts";
+import { buildT5 } from "./t5.ts";
 import { checkShapes, type Weights } from "./weights.ts";
 
 export interface EncoderGraphOptions {
@@ -64,6 +68,14 @@ export function buildTokens(
   switch (architecture.family) {
     case "bert":
       return buildBert(b, architecture.config, weight, inputs, options);
+    case "roberta":
+      return buildRoberta(b, architecture.config, weight, inputs, options);
+    case "distilbert":
+      return buildDistilBert(b, architecture.config, weight, inputs, options);
+    case "mpnet":
+      return buildMpnet(b, architecture.config, weight, inputs, options);
+    case "t5":
+      return buildT5(b, architecture.config, weight, inputs, options);
   }
 }
 

@@ -1,5 +1,6 @@
 /** What the builders of all families take and give. */
-import type { Value } from "../graph/builder.ts";
+import type { GraphBuilder, Value } from "../graph/builder.ts";
+import type { BlockContext } from "./blocks.ts";
 
 /** Gives the builder a weight as a value of the graph. */
 export type WeightProvider = (name: string) => Value;
@@ -7,7 +8,7 @@ export type WeightProvider = (name: string) => Value;
 export interface EncoderInputs {
   /** int64 [b, t] */
   inputIds: Value;
-  /** int64 [b, t], 1 = token, 0 = padding; every row needs at least one 1. */
+  /** int64 [b, t], 1 = token, 0 = padding; every row needs at least one 1. Padding is at the end. */
   attentionMask: Value;
 }
 
@@ -18,4 +19,18 @@ export interface EncoderBlocks {
   mask: Value;
   /** float [b·t, d]: the gathered rows of the word embeddings, before anything is added. */
   words: Value;
+}
+
+/** What the blocks share, and the mask as numbers. The type of the graph is that of the word embeddings. */
+export function blockContext(
+  b: GraphBuilder,
+  weight: WeightProvider,
+  words: string,
+  inputs: EncoderInputs,
+  options: { forTraining?: boolean },
+): { context: BlockContext; mask: Value } {
+  const dtype = weight(words).dtype === "float64" ? "float64" : "float32";
+  const sizes = b.shapeOf(inputs.inputIds);
+  const mask = b.scope("mask", () => b.cast(inputs.attentionMask, dtype));
+  return { context: { b, weight, dtype, sizes, inParts: options.forTraining === true }, mask };
 }

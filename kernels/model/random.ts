@@ -45,7 +45,7 @@ export function counterUniform(seed: number, index: number): number {
  * Layer-norm weights have c = 1, s = 0.2; biases c = 0, s = 0.1; embeddings s = 0.5; matrices s = 0.25.
  */
 export function randomTensor(name: string, dims: readonly number[], seed: number): Tensor<"float32"> {
-  const isNorm = name.endsWith("LayerNorm.weight");
+  const isNorm = /layer_?norm\.weight$/i.test(name);
   const scale = isNorm ? 0.2 : name.endsWith(".bias") ? 0.1 : name.startsWith("embeddings.") ? 0.5 : 0.25;
   const start = (seed + hash(name)) >>> 0;
   const data = new Float32Array(elementCount(dims));

@@ -298,12 +298,12 @@ describe("a folder is refused", () => {
 
   test("when its architecture is not supported and there is no ONNX file", async () => {
     const folder = copy();
-    write(folder, "config.json", { ...json(folder, "config.json"), model_type: "mpnet" });
+    write(folder, "config.json", { ...json(folder, "config.json"), model_type: "electra" });
     const refused = await refusal(folder);
     expect(refused.code).toBe("encoder.unsupported-architecture");
-    expect(refused.message).toContain('of the type "mpnet"');
-    write(folder, "config.json", { ...json(good, "config.json"), hidden_act: "relu" });
-    expect((await refusal(folder)).message).toContain('hidden_act "relu"');
+    expect(refused.message).toContain('of the type "electra"');
+    write(folder, "config.json", { ...json(good, "config.json"), hidden_act: "silu" });
+    expect((await refusal(folder)).message).toContain('hidden_act "silu"');
   });
 
   test("with a module that Parallax does not run, which it names", async () => {

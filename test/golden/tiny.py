@@ -1,13 +1,14 @@
 """The tiny encoder of kernels/model/random.ts, and BERT, pooling and InfoNCE in plain PyTorch. Needs Debian's python3-torch."""
 
 import math
+import re
 
 import numpy as np
 import torch
 import torch.nn.functional as F
 
-TINY = dict(vocabSize=97, hiddenSize=32, layers=2, heads=4, ffnSize=64, maxPositions=40, typeVocabSize=2, layerNormEps=1e-12)
-MINILM = dict(vocabSize=30522, hiddenSize=384, layers=6, heads=12, ffnSize=1536, maxPositions=512, typeVocabSize=2, layerNormEps=1e-12)
+TINY = dict(vocabSize=97, hiddenSize=32, layers=2, heads=4, ffnSize=64, maxPositions=40, typeVocabSize=2, layerNormEps=1e-12, activation="gelu")
+MINILM = dict(vocabSize=30522, hiddenSize=384, layers=6, heads=12, ffnSize=1536, maxPositions=512, typeVocabSize=2, layerNormEps=1e-12, activation="gelu")
 
 
 def fnv1a(name):
@@ -28,7 +29,7 @@ def uniforms(seed, count):
 
 
 def random_tensor(name, dims, seed):
-    norm = name.endswith("LayerNorm.weight")
+    norm = bool(re.search(r"layer_?norm\.weight$", name, re.I))
     scale = 0.2 if norm else 0.1 if name.endswith(".bias") else 0.5 if name.startswith("embeddings.") else 0.25
     u = uniforms((seed + fnv1a(name)) & 0xFFFFFFFF, int(np.prod(dims)))
     return ((1.0 if norm else 0.0) + scale * (2 * u - 1)).astype(np.float32).reshape(dims)

@@ -64,6 +64,7 @@ const CASES: Case[] = [
   { rule: "Relu", inputs: [x([2, 3], { keepAway: 0 })], build: (b, a) => b.relu(a) },
   { rule: "Erf", inputs: [x([2, 3], { from: -3, to: 3 })], build: (b, a) => b.erf(a) },
   { rule: "Gelu", inputs: [x([4, 3], { from: -4, to: 4 })], build: (b, a) => b.gelu(a) },
+  { rule: "Gelu", about: "tanh form", inputs: [x([4, 3], { from: -4, to: 4 })], build: (b, a) => b.geluTanh(a) },
   { rule: "MatMul", inputs: [x([3, 4]), x([4, 2])], build: (b, a, c) => b.matMul(a, c) },
   {
     rule: "MatMul",

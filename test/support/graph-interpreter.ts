@@ -191,6 +191,8 @@ function run(node: Node, inputs: (Nd | undefined)[]): Nd[] {
     if (!value) throw new Error(`${op}: input ${i} is missing`);
     return value;
   };
+  if (op === "Gelu" && attributes.approximate?.kind === "string" && attributes.approximate.value === "tanh")
+    return [map(at(0), (x) => (x * (1 + Math.tanh(Math.sqrt(2 / Math.PI) * (x + 0.044715 * x ** 3)))) / 2)];
   const unary = UNARY[op];
   if (unary) return [map(at(0), unary)];
   const variadic = VARIADIC[op];

@@ -17,6 +17,7 @@ const binary =
   ];
 
 const TWO_OVER_ROOT_PI = 2 / Math.sqrt(Math.PI);
+const ROOT_TWO_OVER_PI = Math.sqrt(2 / Math.PI);
 const ONE_OVER_ROOT_TWO_PI = 1 / Math.sqrt(2 * Math.PI);
 
 /** e^(−x²) as 1 / e^(x²) would cost a division instead of a sign: x / e^(x²) gives x·e^(−x²) in three passes. */
@@ -26,7 +27,20 @@ const erf: GradientRule = (c) => {
   return [b.mul(dy, b.mul(b.exp(b.neg(b.mul(x, x))), TWO_OVER_ROOT_PI))];
 };
 
+/** d/dx ½x(1 + tanh u), u = √(2/π)(x + 0.044715x³): ½(1 + tanh u) + ½x(1 − tanh² u)·du/dx. */
+const geluTanh: GradientRule = (c) => {
+  const { b, dy } = c;
+  const x = c.input(0);
+  const square = b.mul(x, x);
+  const tanh = b.tanh(b.mul(b.mul(x, b.add(b.mul(square, 0.044715), 1)), ROOT_TWO_OVER_PI));
+  const inner = b.mul(b.add(b.mul(square, 3 * 0.044715), 1), ROOT_TWO_OVER_PI);
+  const slope = b.mul(b.mul(b.mul(x, 0.5), b.sub(1, b.mul(tanh, tanh))), inner);
+  return [b.mul(dy, b.add(b.mul(b.add(tanh, 1), 0.5), slope))];
+};
+
 const gelu: GradientRule = (c) => {
+  const form = c.node.attributes.approximate;
+  if (form?.kind === "string" && form.value === "tanh") return geluTanh(c);
   const { b, dy } = c;
   const x = c.input(0);
   const s = b.mul(x, Math.SQRT1_2);
