@@ -7,6 +7,7 @@
  * The first message of the page is `app.hello`.
  */
 import { z } from "zod";
+import { encoderEvents, encoderMethods } from "./encoders.ts";
 import { errorDataSchema } from "./errors.ts";
 import { cellNamesSchema, variableSchema } from "./kernel-messages.ts";
 import { runMetricSchema, runSummarySchema } from "./run-files.ts";
@@ -169,6 +170,22 @@ export const hostMethods = {
   "runs.unwatch": { params: z.object({ folder: z.string() }), result: ok },
   "runs.stop": { params: z.object({ folder: z.string(), how: z.enum(["after-step", "now"]) }), result: ok },
   "runs.resume": { params: z.object({ folder: z.string() }), result: ok },
+  "encoders.list": encoderMethods.list,
+  "encoders.details": encoderMethods.details,
+  "encoders.find": encoderMethods.find,
+  "encoders.download": encoderMethods.download,
+  "encoders.pause": encoderMethods.pause,
+  "encoders.cancel": encoderMethods.cancel,
+  "encoders.remove-part": encoderMethods["remove-part"],
+  "encoders.remove": encoderMethods.remove,
+  "encoders.measure": encoderMethods.measure,
+  "encoders.add-folder": encoderMethods["add-folder"],
+  "encoders.settings": encoderMethods.settings,
+  "encoders.set-settings": encoderMethods["set-settings"],
+  "encoders.set-token": encoderMethods["set-token"],
+  /** From now on this page gets encoders.changed, progress, removed and disk. */
+  "encoders.subscribe": { params: z.object({}), result: ok },
+  "encoders.unsubscribe": { params: z.object({}), result: ok },
 } as const satisfies Record<string, { params: z.ZodType; result: z.ZodType }>;
 
 export type HostMethod = keyof typeof hostMethods;
@@ -198,6 +215,10 @@ export const hostEvents = {
     log: z.string(),
   }),
   "runs.changed": z.object({}),
+  "encoders.changed": encoderEvents.changed,
+  "encoders.progress": encoderEvents.progress,
+  "encoders.removed": encoderEvents.removed,
+  "encoders.disk": encoderEvents.disk,
   "settings.changed": settingsSchema,
   "app.notice": z.object({ level: z.enum(["info", "warning", "error"]), error: errorDataSchema }),
   /** A menu command of the desktop shell, e.g. "notebook.save". */

@@ -18,6 +18,7 @@ import { defaultEncoderState } from "./default-encoder.ts";
 import type { Document } from "./document.ts";
 import { Documents } from "./documents.ts";
 import { editorTypes } from "./editor-types.ts";
+import { Encoders, type TokenVault } from "./encoders.ts";
 import { copyExample, findExample, listExamples } from "./examples.ts";
 import { KernelSession } from "./kernel-session.ts";
 import { Recents } from "./recents.ts";
@@ -39,7 +40,10 @@ export interface HostOptions {
   /** Stand-ins for tests. */
   kernelEntry?: string;
   trainerEntry?: string;
+  encodersEntry?: string;
   disk?: Disk;
+  /** Where the hub's token is kept; only the desktop app has one. */
+  tokenVault?: TokenVault;
 }
 
 export class Host {
@@ -51,6 +55,7 @@ export class Host {
   readonly #settings: SettingsFile;
   readonly #recents: Recents;
   readonly #runs: Runs;
+  readonly #encoders: Encoders;
   readonly #handlers: Handlers;
 
   constructor(options: HostOptions) {
@@ -76,6 +81,16 @@ export class Host {
       onTrouble: (error) => this.#notice("warning", toErrorData(error)),
       trainerEntry: options.trainerEntry,
     });
+    this.#encoders = new Encoders({
+      onEvent: (event, payload) => {
+        for (const session of this.#sessions)
+          if (session.encoders !== null) session.emit(`encoders.${event}`, payload as never);
+      },
+      configuration: () => this.#encoderUses(),
+      onTrouble: (error) => this.#notice("warning", toErrorData(error)),
+      vault: options.tokenVault,
+      entry: options.encodersEntry,
+    });
     this.#handlers = this.#makeHandlers();
   }
 
@@ -85,6 +100,8 @@ export class Host {
       // Its notebooks and their kernels stay: a page that is loaded again finds them as they are.
       this.#sessions.delete(closed);
       for (const [folder, n] of closed.runs) for (let i = 0; i < n; i++) this.#runs.unwatch(folder);
+      closed.encoders?.();
+      closed.encoders = null;
     });
     this.#sessions.add(session);
     return session;
@@ -114,6 +131,7 @@ export class Host {
   /** Backs up what is unsaved, ends the kernels (runs go on: they are processes of their own), lets the pages go. */
   async dispose(): Promise<void> {
     this.#runs.dispose();
+    await this.#encoders.dispose();
     await Promise.all([...this.#kernels.values()].map((kernel) => kernel.shutdown()));
     await this.documents.dispose();
     for (const session of [...this.#sessions]) session.close();
@@ -184,6 +202,17 @@ export class Host {
     this.#kernels.delete(docId);
     this.documents.close(document);
     await kernel?.shutdown();
+  }
+
+  /** What names an encoder, as far as this host knows. */
+  async #encoderUses() {
+    const runs = (await this.#runs.list()).map(({ folder, config }) => ({
+      path: folder,
+      name: config.name,
+      encoder: config.encoder.reference,
+    }));
+    const notebooks = (await this.#recents.notebooks((file) => file)).filter((each) => !each.missing);
+    return { runs, notebooks: notebooks.map(({ path, name }) => ({ path, name })) };
   }
 
   #hello(): HostResult<"app.hello"> {
@@ -308,6 +337,28 @@ export class Host {
       },
       "runs.resume": async ({ folder }) => {
         await this.#runs.resume(folder);
+        return {};
+      },
+      "encoders.list": (params, _session, signal) => this.#encoders.call("list", params, signal),
+      "encoders.details": (params, _session, signal) => this.#encoders.call("details", params, signal),
+      "encoders.find": (params, _session, signal) => this.#encoders.call("find", params, signal),
+      "encoders.download": (params, _session, signal) => this.#encoders.call("download", params, signal),
+      "encoders.pause": (params, _session, signal) => this.#encoders.call("pause", params, signal),
+      "encoders.cancel": (params, _session, signal) => this.#encoders.call("cancel", params, signal),
+      "encoders.remove-part": (params, _session, signal) => this.#encoders.call("remove-part", params, signal),
+      "encoders.remove": (params, _session, signal) => this.#encoders.call("remove", params, signal),
+      "encoders.measure": (params, _session, signal) => this.#encoders.call("measure", params, signal),
+      "encoders.add-folder": (params, _session, signal) => this.#encoders.call("add-folder", params, signal),
+      "encoders.settings": (params, _session, signal) => this.#encoders.call("settings", params, signal),
+      "encoders.set-settings": (params, _session, signal) => this.#encoders.call("set-settings", params, signal),
+      "encoders.set-token": (params, _session, signal) => this.#encoders.call("set-token", params, signal),
+      "encoders.subscribe": (_params, session) => {
+        session.encoders ??= this.#encoders.subscribe();
+        return {};
+      },
+      "encoders.unsubscribe": (_params, session) => {
+        session.encoders?.();
+        session.encoders = null;
         return {};
       },
     };

@@ -45,12 +45,21 @@ const LONG = new Set<HostMethod>([
   "runs.list",
   "runs.resume",
   "app.start-page",
+  "encoders.list",
+  "encoders.details",
+  "encoders.find",
+  "encoders.download",
+  "encoders.remove",
+  "encoders.measure",
+  "encoders.add-folder",
 ]);
 
 export class Session {
   readonly docs = new Set<string>();
   /** Watched run folders, and how often. */
   readonly runs = new Map<string, number>();
+  /** Ends the page's subscription to encoders; null when it has none. */
+  encoders: (() => void) | null = null;
   readonly #port: Port;
   readonly #handlers: Handlers;
   readonly #calls = new Map<number, AbortController>();
