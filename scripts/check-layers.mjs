@@ -14,6 +14,8 @@ const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 /** Kernel folders from bottom to top: a folder may import itself and what stands before it. */
 const KERNEL_ORDER = [
   ["protocol"],
+  ["files"],
+  ["hub"],
   ["graph"],
   ["model"],
   ["tokenize"],
@@ -21,7 +23,7 @@ const KERNEL_ORDER = [
   ["data"],
   ["evaluate"],
   ["figure"],
-  ["prompts", "map", "train"],
+  ["prompts", "map", "train", "encoders"],
   ["api"],
   ["runtime"],
   ["cli"],
@@ -40,7 +42,7 @@ const RESERVED = {
 /** Files that may use Node's modules although their layer is pure. */
 const NODE_ALLOWED = [
   /^kernels\/graph\/(session|compute|compute\.worker|model-file|package-root)\.ts$/,
-  /^kernels\/(tokenize|encode|data|figure|map|train|api|runtime|cli)\//,
+  /^kernels\/(files|hub|tokenize|encode|data|figure|map|train|encoders|api|runtime|cli)\//,
   /^kernels\/[a-z]+\.entry\.ts$/,
   /^main\/(host|server|cli|electron)\//,
   /^notebooks\/export\//,

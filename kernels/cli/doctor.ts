@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
 import os from "node:os";
-import { appFolders } from "../encode/app-folders.ts";
 import { defaultEncoderState } from "../encode/default-encoder.ts";
+import { appFolders } from "../files/app-folders.ts";
 import { runtimeReport } from "../graph/session.ts";
 import { toErrorData } from "../protocol/errors.ts";
 import type { Answer } from "./answer.ts";

@@ -2,8 +2,8 @@
 import { existsSync } from "node:fs";
 import { map as drawMap, encode, loadEncoder, type PlainVectors } from "../api/index.ts";
 import { readTable } from "../data/table.ts";
-import { writeFileAtomically } from "../encode/atomic-file.ts";
 import { readNpy } from "../encode/npy.ts";
+import { writeFileAtomically } from "../files/atomic-file.ts";
 import type { CliRequest } from "../protocol/cli-messages.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { Answer } from "./answer.ts";

@@ -2,9 +2,9 @@
 import { createHash } from "node:crypto";
 import { createReadStream, existsSync, readFileSync, statSync } from "node:fs";
 import path from "node:path";
+import { appFolders } from "../files/app-folders.ts";
+import { writeFileAtomically } from "../files/atomic-file.ts";
 import { CancelledError, ParallaxError } from "../protocol/errors.ts";
-import { appFolders } from "./app-folders.ts";
-import { writeFileAtomically } from "./atomic-file.ts";
 
 interface Remembered {
   path: string;

@@ -16,11 +16,11 @@ import {
   writeFileSync,
 } from "node:fs";
 import path from "node:path";
+import { appFolder } from "../files/app-folders.ts";
+import { writeFileAtomically } from "../files/atomic-file.ts";
 import type { Graph } from "../graph/ir.ts";
 import { type ExternalReference, encodeModel } from "../graph/onnx-write.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { appFolder } from "./app-folders.ts";
-import { writeFileAtomically } from "./atomic-file.ts";
 import { fileSha256 } from "./file-digest.ts";
 
 const MODEL = "model.onnx";

@@ -1,8 +1,8 @@
 /** NumPy's .npy format, version 1.0, float32 in C order: what `numpy.load` reads without options. */
 import { readFileSync } from "node:fs";
+import { writeFileAtomically } from "../files/atomic-file.ts";
 import { elementCount, type Tensor } from "../graph/tensor.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { writeFileAtomically } from "./atomic-file.ts";
 import { halfToFloat } from "./half.ts";
 
 const MAGIC = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59]);

@@ -3,9 +3,9 @@
  * full before a byte of data is believed, and tensors are read one by one, so a file larger than memory can be opened.
  */
 import { closeSync, fstatSync, openSync, readSync } from "node:fs";
+import { writeFileAtomically } from "../files/atomic-file.ts";
 import { type DType, elementCount, type Tensor, type TypedArrays } from "../graph/tensor.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { writeFileAtomically } from "./atomic-file.ts";
 import { bfloatToFloat, halfToFloat } from "./half.ts";
 
 /** Longest header the format allows. */

@@ -1,12 +1,12 @@
 /** The result of a run as a sentence-transformers folder: what `loadEncoder` and Python read. */
 import { copyFileSync, existsSync, mkdirSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
-import { writeFileAtomically } from "../encode/atomic-file.ts";
 import type { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { readJsonFile } from "../encode/model-files.ts";
 import { TEXT_PLACE } from "../encode/prompt-template.ts";
 import { writeSafetensors } from "../encode/safetensors.ts";
+import { writeFileAtomically } from "../files/atomic-file.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { buildEncoderGraph } from "../model/encoder-graph.ts";

@@ -1,7 +1,7 @@
 /** metrics.jsonl: one line a step or an evaluation, in the order of steps, only ever appended to. */
 import { closeSync, fsyncSync, openSync, readFileSync, writeSync } from "node:fs";
 import path from "node:path";
-import { writeFileAtomically } from "../encode/atomic-file.ts";
+import { writeFileAtomically } from "../files/atomic-file.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { RUN_FILES, type RunMetric, runMetricSchema } from "../protocol/run-files.ts";
 

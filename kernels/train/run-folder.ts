@@ -3,7 +3,7 @@ import { createHash } from "node:crypto";
 import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
-import { writeFileAtomically } from "../encode/atomic-file.ts";
+import { writeFileAtomically } from "../files/atomic-file.ts";
 import { packageRoot } from "../graph/package-root.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import {

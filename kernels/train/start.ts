@@ -3,11 +3,11 @@ import { spawn } from "node:child_process";
 import { closeSync, existsSync, openSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { writeFileAtomically } from "../encode/atomic-file.ts";
+import { writeFileAtomically } from "../files/atomic-file.ts";
+import { isProcessAlive } from "../files/process-identity.ts";
 import { packageRoot } from "../graph/package-root.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { RUN_FILES, type RunSummary } from "../protocol/run-files.ts";
-import { isProcessAlive } from "./process-identity.ts";
 import { readConfig, readRun, readStatus, writeStatus } from "./run-folder.ts";
 import { runOwner } from "./run-lock.ts";
 
