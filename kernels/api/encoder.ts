@@ -13,7 +13,20 @@ export type { EncoderSpec } from "../encode/encoder-spec.ts";
 
 /** What may be said about an encoder over its folder's own files. */
 export interface EncoderOptions
-  extends Pick<OpenOptions, "pooling" | "normalise" | "maxTokens" | "prompts" | "name" | "provider" | "threads"> {
+  extends Pick<
+    OpenOptions,
+    | "pooling"
+    | "normalise"
+    | "maxTokens"
+    | "prompts"
+    | "promptPooling"
+    | "promptRule"
+    | "onnx"
+    | "model"
+    | "name"
+    | "provider"
+    | "threads"
+  > {
   /** False loads a new one even when the same encoder is loaded already. Default true. */
   shared?: boolean;
 }

@@ -2,6 +2,7 @@
 import type { EncodeReport } from "../protocol/results.ts";
 import { ScriptCounter, type ScriptCoverage } from "../tokenize/scripts.ts";
 import type { Encoding } from "../tokenize/tokenizer.ts";
+import type { PromptCut } from "./prompt-pooling.ts";
 
 /** Share of unknown pieces, and of letters in a script without words, from which on a number is not silent. */
 export const WARN_SHARE = 0.05;
@@ -16,6 +17,10 @@ export class ReportBuilder {
   readonly #truncated: number[] = [];
   readonly #empty: number[] = [];
   readonly #scripts = new ScriptCounter();
+  readonly #missingPrompt: string | undefined;
+  /** Rows whose instruction ends inside a piece, and rows with nothing left to pool. */
+  readonly #merged: number[] = [];
+  readonly #nothing: number[] = [];
   #n = 0;
   #tokens = 0;
   #unknown = 0;
@@ -28,10 +33,13 @@ export class ReportBuilder {
     maxTokens: number;
     specialTokens: number;
     coverage: ReadonlyMap<string, ScriptCoverage> | undefined;
+    /** A sentence for texts that should have a prompt and have none. */
+    missingPrompt?: string | undefined;
   }) {
     this.#maxTokens = options.maxTokens;
     this.#special = options.specialTokens;
     this.#coverage = options.coverage;
+    this.#missingPrompt = options.missingPrompt;
   }
 
   /** Count one text (as the user gave it) and its tokens (prompt included). */
@@ -42,6 +50,12 @@ export class ReportBuilder {
     this.#tokens += encoding.ids.length;
     this.#unknown += encoding.unknown;
     this.#n++;
+  }
+
+  /** Count the same text's cut between instruction and text. Call after `add`. */
+  addCut({ ids, tokens }: PromptCut, encoding: Encoding): void {
+    if (encoding.ids.length <= tokens) this.#nothing.push(this.#n - 1);
+    else if (ids.some((id, i) => encoding.ids[i] !== id)) this.#merged.push(this.#n - 1);
   }
 
   finish(elapsedMs: number): EncodeReport {
@@ -64,6 +78,15 @@ export class ReportBuilder {
 
   #warnings(report: EncodeReport): string[] {
     const warnings: string[] = [];
+    if (this.#missingPrompt !== undefined && report.n > 0) warnings.push(this.#missingPrompt);
+    if (this.#nothing.length > 0)
+      warnings.push(
+        `In ${this.#nothing.length} of ${report.n} texts the instruction alone fills the ${report.maxTokens} tokens, or the text is empty: nothing is left to pool (${rows(this.#nothing)}).`,
+      );
+    if (this.#merged.length > 0)
+      warnings.push(
+        `In ${this.#merged.length} of ${report.n} texts the instruction's last piece merges with the text's first, so the authors' rule cuts one token off (${rows(this.#merged)}). A space at the end of the instruction usually avoids it.`,
+      );
     if (report.unknownShare > WARN_SHARE)
       warnings.push(
         `${percent(report.unknownShare)} of the word pieces are unknown to this encoder's vocabulary, and all unknown pieces look the same to it. Scores on these texts mean little; use an encoder made for their language.`,

@@ -1,24 +1,30 @@
-/** What an encoder is, as data: read from a model folder's own files, then from what the user says. */
-import { existsSync, readdirSync, statSync } from "node:fs";
+/** What an encoder is, as data: read from a model folder's own files, then the catalogue, then what the user says. */
+import { createHash } from "node:crypto";
 import path from "node:path";
-import { type Architecture, architectureSizes, modelTypes, parseArchitecture } from "../model/architecture.ts";
+import { type Architecture, architectureSizes } from "../model/architecture.ts";
 import { POOLINGS, type Pooling } from "../model/pooling.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { foundIn, readJsonFile } from "./model-files.ts";
+import { catalogueEntry, entryOfFolder, entryOfName } from "./catalogue/catalogue.ts";
+import type { CatalogueEntry, TaskPrompts } from "./catalogue/types.ts";
+import { type DenseSource, type FolderFacts, readFolder } from "./model-folder.ts";
+import type { PromptRule } from "./prompt-pooling.ts";
 import { prefixTemplate } from "./prompt-template.ts";
 
 export type { Pooling };
 
 export interface EncoderSpec {
-  /** What the user named: "default", a folder. */
+  /** What the user named: "default", a folder, an ONNX file, a hub id. */
   reference: string;
   /** For people: "all-MiniLM-L6-v2". */
   name: string;
   folder: string;
   /** Which graph runs it: our own from weights (the family's name), a given ONNX file, a table of word-piece vectors. */
   architecture: Architecture["family"] | "onnx" | "static";
+  /** One file, or the index of several. */
   weights: { format: "safetensors" | "onnx"; file: string };
-  /** Path of tokenizer.json. */
+  /** ONNX files of the folder that could be used instead, relative: "onnx/model_quantized.onnx". */
+  onnxFiles: readonly string[];
+  /** tokenizer.json, or another file that a tokenizer can be read from. */
   tokenizer: string;
   /** What is built from the weights; undefined for an ONNX file. */
   model: Architecture | undefined;
@@ -26,18 +32,42 @@ export interface EncoderSpec {
   maxTokens: number;
   /** Null: no module says it. Right for an ONNX file that pools by itself, an error otherwise. */
   pooling: Pooling | null;
+  /** Linear layers between pooling and normalising. */
+  dense: readonly DenseSource[];
   normalise: boolean;
-  /** False: the prompt's tokens are left out of the pooling (InstructOR). */
-  includePrompt: boolean;
+  /** "exclude": attention sees the prompt, the pooling leaves its tokens out (InstructOR). */
+  promptPooling: "include" | "exclude";
+  /** How many tokens belong to the prompt; matters only with "exclude". */
+  promptRule: PromptRule;
   /** Lower-case the texts before the tokenizer does its own work. */
   lowerCase: boolean;
   /** Templates with {text}, by the names the model gives them. */
   prompts: Record<string, string>;
+  /** Which of `prompts` belongs to queries, documents, and texts of symmetric tasks. Null: none, on purpose or unknown. */
+  roles: { query: string | null; document: string | null; text: string | null };
+  /** Templates of single tasks, by MTEB's names. */
+  taskPrompts: Record<string, TaskPrompts>;
+  /** Without a prompt its vectors are worse than the published ones. */
+  needsPrompt: boolean;
   /** Name of the prompt used when none is asked for. */
   defaultPrompt: string | null;
   similarity: "cosine" | "dot" | "euclidean" | "manhattan";
+  /** Its id in the catalogue of known models, null for others. */
+  catalogue: string | null;
+  /** Where the folder and the catalogue do not say the same. */
+  contradictions: Contradiction[];
+  /** As the catalogue says; null when nobody does. */
+  licence: string | null;
+  languages: readonly string[];
   /** Sentences about what was assumed or passed over. */
   notes: string[];
+}
+
+export interface Contradiction {
+  field: string;
+  folder: string;
+  catalogue: string;
+  used: "folder" | "catalogue" | "user";
 }
 
 /** What the user may say over the folder's own files. */
@@ -45,242 +75,214 @@ export interface SpecOptions {
   pooling?: Pooling;
   normalise?: boolean;
   maxTokens?: number;
+  /** Templates with {text} by name, beside the encoder's own. */
   prompts?: Record<string, string>;
+  /** "exclude" leaves the prompt's tokens out of the pooling, as InstructOR does. */
+  promptPooling?: "include" | "exclude";
+  promptRule?: PromptRule;
+  /** An ONNX file of the folder in place of its weights: "onnx/model_quantized.onnx". */
+  onnx?: string;
+  /** Hub id of the model that the folder holds, where its name does not say it: its facts come from the catalogue. */
+  model?: string;
   name?: string;
 }
 
-interface Modules {
-  /** Folder of the transformer, relative; null when there is no modules.json. */
-  transformer: string;
-  pooling: string | null;
-  normalise: boolean;
-  listed: boolean;
-}
-
 /**
- * Read a sentence-transformers folder (or a plain transformers one, then the pooling must be said).
+ * Read a sentence-transformers folder, a plain transformers one (then the pooling must be said, or the model known), a
+ * Model2Vec folder, or an ONNX file with its tokenizer beside it.
  *
  * Only small JSON files are read, no weights. Weights: model.safetensors (or its shards) first, then onnx/model.onnx, then
  * model.onnx. Pickle files (pytorch_model.bin) are never opened, for they can run code.
  *
+ * The folder's files count first, then the catalogue of known models, then a guess that `notes` tells of; the options go
+ * over all. Where folder and catalogue disagree, the folder is used and `contradictions` shows both.
+ *
  * @throws {ParallaxError} encoder.not-found, encoder.missing-file, encoder.damaged-file, encoder.pickle-only,
- *   encoder.unsupported-architecture, encoder.unsupported-module, encoder.unsupported-pooling, encoder.no-pooling
+ *   encoder.unsupported-architecture, encoder.unsupported-module, encoder.unsupported-pooling, encoder.no-pooling,
+ *   encoder.bad-length, encoder.unknown-model
  */
 export function readModelFolder(folder: string, options: SpecOptions = {}): EncoderSpec {
-  const root = path.resolve(folder);
-  const stat = statSync(root, { throwIfNoEntry: false });
-  if (!stat?.isDirectory())
+  checkOptions(options);
+  const facts = readFolder(folder, options.onnx);
+  return combine(facts, findEntry(facts, options), folder, options);
+}
+
+/** The same with a catalogue entry that was found by the digest of the weights. */
+export function readKnownFolder(folder: string, entry: CatalogueEntry, options: SpecOptions): EncoderSpec {
+  return combine(readFolder(folder, options.onnx), entry, folder, options);
+}
+
+function findEntry(facts: FolderFacts, options: SpecOptions): CatalogueEntry | undefined {
+  if (options.model !== undefined) {
+    const entry = catalogueEntry(options.model);
+    if (entry === undefined)
+      throw new ParallaxError(
+        "encoder.unknown-model",
+        `The folder ${facts.root} was said to hold "${options.model}", which is not in the catalogue. Nothing was loaded.`,
+        {
+          hint: "Leave the option `model` out, and say pooling and prompts yourself.",
+          details: { model: options.model },
+        },
+      );
+    return entry;
+  }
+  const entry = entryOfFolder(facts.root) ?? entryOfName(facts.nameInConfig);
+  if (entry === undefined || facts.model === undefined) return entry;
+  // A fine-tune often keeps the name of its base; another shape says that it is another model.
+  const sizes = architectureSizes(facts.model);
+  const isSame = facts.model.family === entry.family && sizes.layers === entry.layers;
+  return isSame && (entry.dense !== null || sizes.hiddenSize === entry.dimensions) ? entry : undefined;
+}
+
+function combine(
+  facts: FolderFacts,
+  entry: CatalogueEntry | undefined,
+  reference: string,
+  options: SpecOptions,
+): EncoderSpec {
+  const notes = [...facts.notes];
+  const contradictions: Contradiction[] = [];
+  /** The folder's value, else the catalogue's, else a default; the user's over all. */
+  const choose = <T>(field: string, user: T | undefined, own: T | null, known: T | undefined, otherwise: T): T => {
+    if (own !== null && known !== undefined && own !== known)
+      contradictions.push({
+        field,
+        folder: String(own),
+        catalogue: String(known),
+        used: user === undefined ? "folder" : "user",
+      });
+    return user ?? own ?? known ?? otherwise;
+  };
+  const isOnnx = facts.weights.format === "onnx";
+  // Where the folder lists its modules, a missing Normalize says that there is none.
+  const pooling = choose<Pooling | null>("pooling", options.pooling, facts.pooling, entry?.pooling, null);
+  if (pooling === null && !isOnnx && !facts.isStatic) throw noPooling(facts.root, facts.listed);
+  const normalise = choose("normalise", options.normalise, facts.normalise, entry?.normalise, false);
+  const promptPooling = choose(
+    "prompt in the pooling",
+    options.promptPooling,
+    facts.includePrompt === null ? null : facts.includePrompt ? "include" : "exclude",
+    entry?.promptPooling,
+    "include" as const,
+  );
+  const sizeOf = (dense: { out: number } | null | undefined) => (dense ? `to ${dense.out} dimensions` : "none");
+  if (entry !== undefined && facts.listed && sizeOf(facts.dense.at(-1)) !== sizeOf(entry.dense))
+    contradictions.push({
+      field: "dense layer",
+      folder: sizeOf(facts.dense.at(-1)),
+      catalogue: sizeOf(entry.dense),
+      used: "folder",
+    });
+  if (entry?.dense && !facts.listed && !isOnnx)
     throw new ParallaxError(
-      "encoder.not-found",
-      `The encoder "${folder}" was asked for, but ${stat === undefined ? `${root} does not exist` : `${root} is a file, not a model folder`}. Nothing was loaded.`,
+      "encoder.missing-file",
+      `The folder ${facts.root} holds ${entry.id}, whose vectors pass through a dense layer to ${entry.dense.out} dimensions; it has no modules.json and no 2_Dense. Nothing was loaded.`,
       {
-        hint: 'Name a folder with config.json, tokenizer.json and model.safetensors, or use "default".',
-        details: { folder: root },
+        hint: "Copy modules.json, 1_Pooling and 2_Dense from the model.",
+        details: { folder: facts.root, model: entry.id },
       },
     );
-  const notes: string[] = [];
-  const modules = readModules(root);
-  const base = path.join(root, modules.transformer);
-  const weights = findWeights(root, base);
-  const config = readConfig(root, base, weights.format);
-  const model = weights.format === "safetensors" ? readArchitecture(root, config) : undefined;
-  const tokenizer = [path.join(base, "tokenizer.json"), path.join(root, "tokenizer.json")].find((file) =>
-    existsSync(file),
-  );
-  if (tokenizer === undefined) throw missing(root, "tokenizer.json", "the fast tokenizer in one file");
-  const sentence = readJsonFile(path.join(base, "sentence_bert_config.json")) ?? {};
-  const own = readJsonFile(path.join(root, "config_sentence_transformers.json")) ?? {};
-  const pooling = options.pooling ?? readPooling(root, modules, model && architectureSizes(model).hiddenSize);
-  if (pooling === null && weights.format === "safetensors") throw noPooling(root, modules.listed);
+  const maxTokens = chooseLength(facts, entry, options, choose, notes);
   const prompts: Record<string, string> = {};
-  for (const [name, prefix] of Object.entries((own.prompts ?? {}) as Record<string, unknown>))
-    if (typeof prefix === "string" && prefix !== "") prompts[name] = prefixTemplate(prefix);
-  const defaultPrompt =
-    typeof own.default_prompt_name === "string" && own.default_prompt_name in prompts ? own.default_prompt_name : null;
+  for (const [name, prefix] of Object.entries(entry?.prompts ?? {})) prompts[name] = prefixTemplate(prefix);
+  for (const [name, prefix] of Object.entries(facts.prompts)) {
+    const template = prefixTemplate(prefix);
+    if (prompts[name] !== undefined && prompts[name] !== template)
+      contradictions.push({ field: `prompt "${name}"`, folder: template, catalogue: prompts[name], used: "folder" });
+    prompts[name] = template;
+  }
+  Object.assign(prompts, options.prompts);
+  for (const { field, folder, catalogue, used } of contradictions)
+    notes.push(
+      `${field}: the folder says ${folder}, the catalogue (${entry?.id}) says ${catalogue}; ${used === "user" ? "what you said" : `the ${used}'s`} is used.`,
+    );
   return {
-    reference: folder,
-    name: options.name ?? folderName(root),
-    folder: root,
-    architecture: model?.family ?? "onnx",
-    weights,
-    tokenizer,
-    model,
-    maxTokens: options.maxTokens ?? readMaxTokens(base, sentence, config, notes),
-    pooling,
-    normalise: options.normalise ?? modules.normalise,
-    includePrompt:
-      modules.pooling === null ||
-      readJsonFile(path.join(root, modules.pooling, "config.json"))?.include_prompt !== false,
-    lowerCase: sentence.do_lower_case === true,
-    prompts: { ...prompts, ...options.prompts },
-    defaultPrompt,
-    similarity: isSimilarity(own.similarity_fn_name) ? own.similarity_fn_name : "cosine",
+    reference,
+    name: options.name ?? entry?.id.split("/").at(-1) ?? folderName(facts.root),
+    folder: facts.root,
+    architecture: facts.isStatic ? "static" : (facts.model?.family ?? "onnx"),
+    weights: facts.weights,
+    onnxFiles: facts.onnxFiles,
+    tokenizer: facts.tokenizer,
+    model: facts.model,
+    maxTokens,
+    pooling: facts.isStatic ? "mean" : pooling,
+    dense: facts.dense,
+    normalise,
+    promptPooling,
+    promptRule: options.promptRule ?? "sentence-transformers",
+    lowerCase: facts.lowerCase,
+    prompts,
+    roles: entry?.roles ?? rolesOf(prompts),
+    taskPrompts: Object.fromEntries(
+      Object.entries(entry?.tasks ?? {}).map(([task, sides]) => [
+        task,
+        Object.fromEntries(Object.entries(sides).map(([side, prefix]) => [side, prefixTemplate(prefix)])),
+      ]),
+    ),
+    needsPrompt: entry?.needsPrompt ?? false,
+    defaultPrompt: facts.defaultPrompt !== null && facts.defaultPrompt in prompts ? facts.defaultPrompt : null,
+    similarity: facts.similarity ?? "cosine",
+    catalogue: entry?.id ?? null,
+    contradictions,
+    licence: entry?.licence ?? null,
+    languages: entry?.languages ?? [],
     notes,
   };
+}
+
+/** What the folder says, never more than the position table has room for. */
+function chooseLength(
+  facts: FolderFacts,
+  entry: CatalogueEntry | undefined,
+  options: SpecOptions,
+  choose: <T>(field: string, user: T | undefined, own: T | null, known: T | undefined, otherwise: T) => T,
+  notes: string[],
+): number {
+  const room = facts.positions ?? Number.POSITIVE_INFINITY;
+  const own = facts.maxTokens === null ? null : Math.min(facts.maxTokens, room);
+  const otherwise = Number.isFinite(room) ? room : 512;
+  const length = Math.min(choose("length limit", options.maxTokens, own, entry?.maxTokens, otherwise), room);
+  if (options.maxTokens === undefined && own === null && entry === undefined && !Number.isFinite(room))
+    notes.push("No file says how many tokens this model takes; 512 is assumed.");
+  if (facts.maxTokens !== null && facts.maxTokens > room)
+    notes.push(
+      `The folder asks for ${facts.maxTokens} tokens, the position table has room for ${room}; ${room} are used.`,
+    );
+  if (options.maxTokens !== undefined && options.maxTokens > room)
+    notes.push(
+      `${options.maxTokens} tokens were asked for, the position table has room for ${room}; ${room} are used.`,
+    );
+  return length;
+}
+
+/** The sides that a folder's own prompt names speak of. */
+function rolesOf(prompts: Readonly<Record<string, string>>): EncoderSpec["roles"] {
+  const first = (...names: string[]) => names.find((name) => name in prompts) ?? null;
+  return { query: first("query"), document: first("document", "passage", "corpus"), text: null };
+}
+
+function checkOptions({ maxTokens, pooling }: SpecOptions): void {
+  if (maxTokens !== undefined && !(Number.isInteger(maxTokens) && maxTokens >= 3 && maxTokens <= 1e6))
+    throw new ParallaxError(
+      "encoder.bad-length",
+      `A length limit of ${maxTokens} tokens was asked for; a whole number from 3 to 1,000,000 is needed. Nothing was loaded.`,
+      { hint: "Leave maxTokens out for the model's own limit.", details: { maxTokens } },
+    );
+  if (pooling !== undefined && !POOLINGS.includes(pooling))
+    throw new ParallaxError(
+      "encoder.unsupported-pooling",
+      `The pooling ${JSON.stringify(pooling)} was asked for; Parallax pools by one of ${POOLINGS.join(", ")}. Nothing was loaded.`,
+      { hint: 'loadEncoder(folder, { pooling: "mean" })', details: { pooling } },
+    );
 }
 
 /** "export" and the like say nothing: such a folder is called with its parent's name. */
 function folderName(root: string): string {
   const name = path.basename(root);
-  return ["export", "model", "0_Transformer"].includes(name) ? `${path.basename(path.dirname(root))}/${name}` : name;
-}
-
-function readModules(root: string): Modules {
-  const listed = readJsonFile(path.join(root, "modules.json"), "array") as unknown as
-    | Record<string, unknown>[]
-    | undefined;
-  if (listed === undefined) return { transformer: "", pooling: null, normalise: false, listed: false };
-  const result: Modules = { transformer: "", pooling: null, normalise: false, listed: true };
-  listed.forEach((module, i) => {
-    const type = String(module?.type ?? "");
-    const kind = type.split(".").at(-1) ?? "";
-    const where = String(module?.path ?? "");
-    const inside = path.relative(root, path.resolve(root, where));
-    if (inside.startsWith("..") || path.isAbsolute(where))
-      throw new ParallaxError(
-        "encoder.damaged-file",
-        `modules.json of ${root} names the folder "${where}", which lies outside of it. Nothing was loaded.`,
-        {
-          hint: "Use only model folders you trust.",
-          details: { folder: root, path: where },
-        },
-      );
-    if (kind === "Transformer" && i === 0) result.transformer = where;
-    else if (kind === "Pooling" && i === 1) result.pooling = where;
-    else if (kind === "Normalize" && i === listed.length - 1) result.normalise = true;
-    else
-      throw new ParallaxError(
-        "encoder.unsupported-module",
-        `modules.json of ${root} asks for the module ${type || JSON.stringify(module)} at place ${i + 1} of ${listed.length}. Parallax runs Transformer, then Pooling, then Normalize; leaving ${kind || "it"} out would give other vectors, so nothing was loaded.`,
-        {
-          hint: "Use a model without this module, or its ONNX export with the module inside.",
-          details: { folder: root, module: type, place: i },
-        },
-      );
-  });
-  return result;
-}
-
-/** Weights in the order of preference; a folder that has only pickles gets an error of its own. */
-function findWeights(root: string, base: string): EncoderSpec["weights"] {
-  const modelType = readJsonFile(path.join(base, "config.json"))?.model_type;
-  const safetensors = ["model.safetensors", "model.safetensors.index.json"]
-    .map((name) => path.join(base, name))
-    .find((file) => existsSync(file));
-  const isBuilt = modelType === undefined || modelTypes().includes(String(modelType));
-  const onnx = [
-    path.join(root, "onnx", "model.onnx"),
-    path.join(root, "model.onnx"),
-    path.join(base, "model.onnx"),
-  ].find((file) => existsSync(file));
-  if (safetensors !== undefined && (isBuilt || onnx === undefined)) {
-    if (!isBuilt)
-      throw new ParallaxError(
-        "encoder.unsupported-architecture",
-        `${root} holds a model of the type "${String(modelType)}". Parallax builds ${modelTypes().join(", ")} from weights; for other architectures it needs an ONNX file, and there is none. Nothing was loaded.`,
-        {
-          hint: "Export the model to onnx/model.onnx and load the folder again.",
-          details: { folder: root, modelType },
-        },
-      );
-    return { format: "safetensors", file: safetensors };
-  }
-  if (onnx !== undefined) return { format: "onnx", file: onnx };
-  const pickle = ["pytorch_model.bin", "model.bin"].find((name) => existsSync(path.join(base, name)));
-  if (pickle !== undefined)
-    throw new ParallaxError(
-      "encoder.pickle-only",
-      `${root} has its weights only in ${pickle} (${statSync(path.join(base, pickle)).size} bytes), a Python pickle. A pickle can run code when it is opened, so Parallax never opens one. Nothing was loaded.`,
-      {
-        hint: "Save the model as safetensors: model.save_pretrained(folder, safe_serialization=True).",
-        details: { folder: root, file: pickle },
-      },
-    );
-  throw missing(root, "model.safetensors or onnx/model.onnx", "the weights");
-}
-
-function readConfig(root: string, base: string, format: "safetensors" | "onnx"): Record<string, unknown> {
-  const config = readJsonFile(path.join(base, "config.json"));
-  if (config === undefined && format === "safetensors")
-    throw missing(root, path.relative(root, path.join(base, "config.json")), "the sizes of the model");
-  return config ?? {};
-}
-
-function readArchitecture(root: string, config: Record<string, unknown>): Architecture {
-  try {
-    return parseArchitecture(config);
-  } catch (error) {
-    if (!(error instanceof ParallaxError)) throw error;
-    throw new ParallaxError(
-      error.code,
-      `The encoder in ${root} cannot be built: ${error.message} Nothing was loaded.`,
-      {
-        ...(error.hint === undefined ? {} : { hint: error.hint }),
-        details: { ...error.details, folder: root },
-        cause: error,
-      },
-    );
-  }
-}
-
-/** max_seq_length, else the tokenizer's length, never more than the position table. */
-function readMaxTokens(
-  base: string,
-  sentence: Record<string, unknown>,
-  config: Record<string, unknown>,
-  notes: string[],
-): number {
-  const positions = Number(config.max_position_embeddings ?? Number.POSITIVE_INFINITY);
-  const tokenizer = readJsonFile(path.join(base, "tokenizer_config.json")) ?? {};
-  const said = [sentence.max_seq_length, tokenizer.model_max_length]
-    .map(Number)
-    .find((n) => Number.isFinite(n) && n > 2 && n < 1e6);
-  if (said === undefined && !Number.isFinite(positions)) {
-    notes.push("No file says how many tokens this model takes; 512 is assumed.");
-    return 512;
-  }
-  if (said !== undefined && said > positions)
-    notes.push(`The folder asks for ${said} tokens, the position table has ${positions}; ${positions} are used.`);
-  return Math.min(said ?? Number.POSITIVE_INFINITY, positions);
-}
-
-const POOLING_MODES: Record<string, Pooling> = {
-  pooling_mode_mean_tokens: "mean",
-  pooling_mode_cls_token: "cls",
-  pooling_mode_max_tokens: "max",
-  pooling_mode_mean_sqrt_len_tokens: "mean-sqrt-length",
-  pooling_mode_weightedmean_tokens: "weighted-mean",
-  pooling_mode_lasttoken: "last-token",
-};
-
-function readPooling(root: string, modules: Modules, hiddenSize: number | undefined): Pooling | null {
-  if (modules.pooling === null) return null;
-  const file = path.join(root, modules.pooling, "config.json");
-  const config = readJsonFile(file);
-  if (config === undefined) throw missing(root, path.relative(root, file), "how token vectors become one");
-  const size = config.word_embedding_dimension ?? config.embedding_dimension;
-  if (hiddenSize !== undefined && size !== undefined && size !== hiddenSize)
-    throw new ParallaxError(
-      "encoder.wrong-shape",
-      `${file} pools vectors of ${String(size)} dimensions, config.json says that the model makes ${hiddenSize}. The two files are of different models; nothing was loaded.`,
-      { hint: "Copy both files from the same model.", details: { file, expected: hiddenSize, found: size } },
-    );
-  const modes = Object.entries(config)
-    .filter(([key, value]) => key.startsWith("pooling_mode_") && value === true)
-    .map(([key]) => key);
-  if (typeof config.pooling_mode === "string")
-    modes.push(`pooling_mode_${config.pooling_mode}_token${config.pooling_mode === "cls" ? "" : "s"}`);
-  const mode = modes.length === 1 ? POOLING_MODES[modes[0]] : undefined;
-  if (mode === undefined)
-    throw new ParallaxError(
-      "encoder.unsupported-pooling",
-      `${file} asks for ${modes.length === 0 ? "no pooling" : modes.join(" and ")}. Parallax pools by one of ${POOLINGS.join(", ")}; nothing was loaded.`,
-      {
-        hint: 'If you know that another pooling is right, say so: loadEncoder(folder, { pooling: "mean" }).',
-        details: { file, modes },
-      },
-    );
-  return mode;
+  return ["export", "model", "0_Transformer", "onnx"].includes(name)
+    ? `${path.basename(path.dirname(root))}/${name}`
+    : name;
 }
 
 /** The error of a folder whose pooling nobody said. Also used once an ONNX file turns out to give token vectors. */
@@ -295,14 +297,31 @@ export function noPooling(root: string, listed = false): ParallaxError {
   );
 }
 
-function missing(root: string, file: string, what: string): ParallaxError {
-  return new ParallaxError(
-    "encoder.missing-file",
-    `The encoder folder ${root} has no ${file} (${what}). It holds ${foundIn(readdirSync(root))}. Nothing was loaded.`,
-    { hint: `Copy ${file.split(" or ")[0]} from the model into the folder.`, details: { folder: root, file } },
-  );
-}
-
-function isSimilarity(value: unknown): value is EncoderSpec["similarity"] {
-  return value === "cosine" || value === "dot" || value === "euclidean" || value === "manhattan";
+/**
+ * A digest of everything in a spec that decides numbers, paths left out: two encoders of one digest and the same provider
+ * give the same vectors.
+ *
+ * @param digests sha256 of the weights, the tokenizer's file and the dense layers' files
+ */
+export function specSha256(
+  spec: EncoderSpec,
+  digests: { weights: string; tokenizer: string; dense: string[] },
+): string {
+  const { architecture, model, maxTokens, pooling, normalise, promptPooling, promptRule, lowerCase } = spec;
+  const dense = spec.dense.map(({ out, activation }, i) => ({ out, activation, sha256: digests.dense[i] }));
+  const facts = {
+    version: 1,
+    architecture,
+    model: model === undefined ? null : Object.fromEntries(Object.entries(model.config).sort()),
+    weights: digests.weights,
+    tokenizer: digests.tokenizer,
+    maxTokens,
+    pooling,
+    dense,
+    normalise,
+    promptPooling,
+    promptRule: promptPooling === "exclude" ? promptRule : null,
+    lowerCase,
+  };
+  return createHash("sha256").update(JSON.stringify(facts)).digest("hex");
 }

@@ -8,6 +8,7 @@ import { EmbeddingSet, normaliseRows } from "./embedding-set.ts";
 import { ReportBuilder } from "./encode-report.ts";
 import type { EncoderSpec } from "./encoder-spec.ts";
 import type { Engine, TokenBatch } from "./engine.ts";
+import { cutPrompt, type PromptCut } from "./prompt-pooling.ts";
 import { type PromptTemplate, readPrompt } from "./prompt-template.ts";
 
 export interface EncodeOptions {
@@ -32,6 +33,8 @@ const SLICE_MS = 40;
 interface Row {
   index: number;
   ids: number[];
+  /** Tokens at the start that do not count in the pooling. */
+  skip: number;
 }
 
 export class Encoder {
@@ -40,6 +43,7 @@ export class Encoder {
   readonly tokenizer: Tokenizer;
   readonly #engine: Engine;
   readonly #batchTokens: number;
+  readonly #tokenise: (text: string) => Encoding;
   #coverage: ReadonlyMap<string, ScriptCoverage> | undefined | null = null;
   #disposed = false;
 
@@ -50,12 +54,15 @@ export class Encoder {
     tokenizer: Tokenizer;
     engine: Engine;
     batchTokens: number;
+    /** Ids of a text, for encoders that do not take the tokenizer's own. */
+    tokenise?: (text: string) => Encoding;
   }) {
     this.spec = parts.spec;
     this.identity = parts.identity;
     this.tokenizer = parts.tokenizer;
     this.#engine = parts.engine;
     this.#batchTokens = parts.batchTokens;
+    this.#tokenise = parts.tokenise ?? ((text) => this.tokenizer.encode(text, this.spec.maxTokens));
   }
 
   get dimensions(): number {
@@ -83,7 +90,7 @@ export class Encoder {
     this.#checkUsable();
     checkTexts(texts);
     const prompt = readPrompt(options.prompt, this.spec.prompts, this.spec.defaultPrompt);
-    this.#checkPrompt(prompt);
+    const cut = this.#cut(prompt);
     const { signal, onProgress } = options;
     if (signal?.aborted) throw new CancelledError("Encoding");
     const n = texts.length;
@@ -94,6 +101,7 @@ export class Encoder {
       maxTokens: this.spec.maxTokens,
       specialTokens: special,
       coverage: this.#scripts(),
+      missingPrompt: this.spec.needsPrompt && prompt.template === "" ? promptAdvice(this.spec) : undefined,
     });
     const meter = new Meter(n, started, onProgress);
     meter.show();
@@ -110,12 +118,12 @@ export class Encoder {
     // One batch runs while the next one is made: two are on their way, and an error waits for its turn.
     let ahead: Promise<Outcome> | undefined;
     for (let start = 0; start < n; start += CHUNK_TEXTS) {
-      const rows = await this.#tokenise(texts, start, Math.min(n, start + CHUNK_TEXTS), prompt, report, signal);
+      const rows = await this.#rows(texts, start, Math.min(n, start + CHUNK_TEXTS), { prompt, cut }, report, signal);
       meter.expect(rows);
       for (const batch of fillBatches(rows, options.batchTokens ?? this.#batchTokens, options.batchSize)) {
         if (signal?.aborted) throw new CancelledError("Encoding");
         const running = this.#engine
-          .run(padBatch(batch, this.tokenizer.padId ?? 0))
+          .run(padBatch(batch, this.tokenizer.padId ?? 0, cut !== undefined))
           .then((vectors): Outcome => ({ rows: batch, vectors: checkFinite(vectors, batch, d) }))
           .catch((error: unknown): Outcome => ({ error }));
         if (ahead !== undefined) finish(await ahead);
@@ -142,20 +150,21 @@ export class Encoder {
     await this.#engine.dispose();
   }
 
-  async #tokenise(
+  async #rows(
     texts: readonly string[],
     start: number,
     end: number,
-    prompt: PromptTemplate,
+    { prompt, cut }: { prompt: PromptTemplate; cut: PromptCut | undefined },
     report: ReportBuilder,
     signal: AbortSignal | undefined,
   ): Promise<Row[]> {
     const rows: Row[] = [];
     let slice = performance.now();
     for (let index = start; index < end; index++) {
-      const encoding: Encoding = this.tokenizer.encode(prompt.apply(texts[index]), this.spec.maxTokens);
+      const encoding = this.#tokenise(cut === undefined ? prompt.apply(texts[index]) : cut.join(texts[index]));
       report.add(texts[index], encoding);
-      rows.push({ index, ids: encoding.ids });
+      if (cut !== undefined) report.addCut(cut, encoding);
+      rows.push({ index, ids: encoding.ids, skip: cut?.tokens ?? 0 });
       if (performance.now() - slice > SLICE_MS) {
         await new Promise((resolve) => setImmediate(resolve));
         if (signal?.aborted) throw new CancelledError("Encoding");
@@ -182,14 +191,31 @@ export class Encoder {
       );
   }
 
-  #checkPrompt(prompt: PromptTemplate): void {
-    if (prompt.template === "" || this.spec.includePrompt) return;
-    throw new ParallaxError(
-      "encoder.prompt-pooling",
-      `The encoder ${this.identity.name} leaves the prompt's tokens out of its mean (include_prompt is false), which Parallax cannot do yet. With the prompt in the mean the vectors would be other ones, so nothing was encoded.`,
-      { hint: 'Encode without a prompt (prompt: ""), or use another encoder.', details: { prompt: prompt.template } },
-    );
+  /** What of the prompt the pooling leaves out; undefined when it leaves nothing out. */
+  #cut(prompt: PromptTemplate): PromptCut | undefined {
+    if (prompt.template === "" || this.spec.promptPooling === "include") return undefined;
+    if (!this.#engine.masksPooling)
+      throw new ParallaxError(
+        "encoder.prompt-pooling",
+        `The encoder ${this.identity.name} leaves the prompt's tokens out of its mean, and its ONNX file (${this.spec.weights.file}) makes the mean by itself, over all tokens. The vectors would be other ones, so nothing was encoded.`,
+        {
+          hint: "Use the model's weights (model.safetensors), or an ONNX export of its token vectors.",
+          details: { prompt: prompt.template, file: this.spec.weights.file },
+        },
+      );
+    return cutPrompt(this.tokenizer, prompt.template, this.spec.promptRule);
   }
+}
+
+/** Which prompts an encoder was made for, in words. */
+function promptAdvice({ name, prompts, taskPrompts }: EncoderSpec): string {
+  const names = Object.keys(prompts);
+  const tasks = Object.keys(taskPrompts).length;
+  const how =
+    names.length > 0
+      ? `its prompts are ${names.map((key) => `${JSON.stringify(key)} (${JSON.stringify(prompts[key])})`).join(" and ")}: encode(texts, { prompt: ${JSON.stringify(names[0])} })`
+      : `each task has an instruction of its own (${tasks} are known, see encoder.spec.taskPrompts)`;
+  return `${name} was trained with a prompt on every text, and these texts have none; ${how}. Scores without a prompt are below the published ones.`;
 }
 
 /** Fills batches from rows sorted by length: at most `budget` padded tokens and `most` texts each, at least one text. */
@@ -206,18 +232,20 @@ export function* fillBatches<R extends { ids: readonly number[] }>(
   }
 }
 
-function padBatch(rows: readonly Row[], padId: number): TokenBatch {
+function padBatch(rows: readonly Row[], padId: number, isCut: boolean): TokenBatch {
   const b = rows.length;
   const t = Math.max(1, rows[0].ids.length);
   const ids = new BigInt64Array(b * t).fill(BigInt(padId));
   const mask = new BigInt64Array(b * t);
+  const poolingMask = isCut ? new BigInt64Array(b * t) : undefined;
   rows.forEach((row, i) => {
     for (let j = 0; j < row.ids.length; j++) {
       ids[i * t + j] = BigInt(row.ids[j]);
       mask[i * t + j] = 1n;
+      if (poolingMask !== undefined && j >= row.skip) poolingMask[i * t + j] = 1n;
     }
   });
-  return { ids, mask, b, t };
+  return { ids, mask, ...(poolingMask === undefined ? {} : { poolingMask }), b, t };
 }
 
 function checkTexts(texts: readonly unknown[]): void {

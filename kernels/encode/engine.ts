@@ -2,16 +2,19 @@
 import type { GraphSession } from "../graph/compute.ts";
 import type { ValueInfo } from "../graph/ir.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
+import { checkDense, type DenseHead } from "../model/dense.ts";
 import type { Pooling } from "../model/pooling.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { normaliseRows } from "./embedding-set.ts";
 import { halfToFloat } from "./half.ts";
-import { poolTokens } from "./pool.ts";
+import { applyDense, poolTokens } from "./pool.ts";
 
 /** One padded batch: int64 [b, t], row-major; mask is 1 for tokens, 0 for padding. */
 export interface TokenBatch {
   ids: BigInt64Array;
   mask: BigInt64Array;
+  /** 1 for the tokens that count in the pooling. Default: those of the mask. */
+  poolingMask?: BigInt64Array;
   b: number;
   t: number;
 }
@@ -20,6 +23,8 @@ export interface Engine {
   readonly dimensions: number;
   readonly provider: string;
   readonly precision: string;
+  /** Whether tokens can be left out of the pooling: not where a foreign graph pools by itself. */
+  readonly masksPooling: boolean;
   /** float32 [b, dimensions], pooled and, where the spec says so, normalised. The caller may keep it. */
   run(batch: TokenBatch): Promise<Float32Array>;
   dispose(): Promise<void>;
@@ -29,6 +34,8 @@ export interface SessionEngineOptions {
   /** For messages: the file or "default". */
   name: string;
   pooling: Pooling | null;
+  /** Linear layers for pooled vectors; our own graphs have theirs inside. */
+  dense?: readonly DenseHead[];
   normalise: boolean;
   precision: string;
   /** Ids of a short text, for the first run, which shows what the outputs really are. */
@@ -40,6 +47,7 @@ export interface SessionEngineOptions {
 interface Plan {
   ids: ValueInfo;
   mask: ValueInfo | undefined;
+  poolingMask: ValueInfo | undefined;
   /** Inputs filled with zeros (token types) or 0, 1, 2, … (positions). */
   zeros: ValueInfo[];
   positions: ValueInfo[];
@@ -61,17 +69,36 @@ export async function sessionEngine(session: GraphSession, options: SessionEngin
       return results[output.name];
     };
     const { output, dims, pooled } = await probe(plan, options, run);
-    const dimensions = dims.at(-1)!;
+    const width = dims.at(-1)!;
     const pooling = options.pooling;
     if (!pooled && pooling === null) throw options.noPooling();
+    const heads = options.dense ?? [];
+    if (!pooled) checkDense(heads, width);
+    const dimensions = heads.at(-1)?.weight.dims[0] ?? width;
+    if (pooled && dimensions !== width)
+      throw new ParallaxError(
+        "encoder.wrong-shape",
+        `${options.name} gives whole vectors of ${width} dimensions, the folder's dense layer makes ${dimensions}: it cannot be told whether the layer is inside. Nothing was loaded.`,
+        {
+          hint: "Use the model's weights (model.safetensors) or an ONNX export of its token vectors.",
+          details: { file: options.name, width, dimensions },
+        },
+      );
     return {
       dimensions,
+      masksPooling: !pooled || plan.poolingMask !== undefined,
       provider: session.report.provider,
       precision: options.precision,
       async run(batch) {
         const result = await run(batch, output);
         const values = asFloat32(result);
-        const vectors = pooled ? values : poolTokens(values, batch.mask, [batch.b, batch.t, dimensions], pooling!);
+        const vectors = pooled
+          ? values
+          : applyDense(
+              poolTokens(values, batch.poolingMask ?? batch.mask, [batch.b, batch.t, width], pooling!),
+              batch.b,
+              heads,
+            );
         if (options.normalise) normaliseRows(vectors, dimensions);
         return vectors;
       },
@@ -97,10 +124,13 @@ function planInputs(session: GraphSession, name: string): Plan {
       'none of its inputs takes token ids (int64 [batch, tokens], usually "input_ids")',
     );
   const rest = inputs.filter((info) => info !== ids);
-  const mask = rest.find((info) => shaped(info) && /mask/i.test(info.name));
+  const poolingMask = rest.find((info) => shaped(info) && info.name === "pooling_mask");
+  const mask = rest.find((info) => info !== poolingMask && shaped(info) && /mask/i.test(info.name));
   const zeros = rest.filter((info) => info !== mask && shaped(info) && /type|segment/i.test(info.name));
   const positions = rest.filter((info) => info !== mask && shaped(info) && /position/i.test(info.name));
-  const unknown = rest.find((info) => info !== mask && !zeros.includes(info) && !positions.includes(info));
+  const unknown = rest.find(
+    (info) => info !== mask && info !== poolingMask && !zeros.includes(info) && !positions.includes(info),
+  );
   if (unknown !== undefined)
     throw notAnEncoder(
       session,
@@ -135,7 +165,7 @@ function planInputs(session: GraphSession, name: string): Plan {
       name,
       "none of its outputs is a vector a text [batch, d] or a token [batch, tokens, d]",
     );
-  return { ids, mask, zeros, positions, outputs };
+  return { ids, mask, poolingMask, zeros, positions, outputs };
 }
 
 async function probe(
@@ -188,11 +218,12 @@ async function probe(
   );
 }
 
-function feeds(plan: Plan, { ids, mask, b, t }: TokenBatch): Record<string, Tensor> {
+function feeds(plan: Plan, { ids, mask, poolingMask, b, t }: TokenBatch): Record<string, Tensor> {
   const as = (info: ValueInfo, data: BigInt64Array): Tensor =>
     info.dtype === "int64" ? tensor("int64", [b, t], data) : tensor("int32", [b, t], Int32Array.from(data, Number));
   const given: Record<string, Tensor> = { [plan.ids.name]: as(plan.ids, ids) };
   if (plan.mask) given[plan.mask.name] = as(plan.mask, mask);
+  if (plan.poolingMask) given[plan.poolingMask.name] = as(plan.poolingMask, poolingMask ?? mask);
   for (const info of plan.zeros) given[info.name] = as(info, new BigInt64Array(b * t));
   for (const info of plan.positions)
     given[info.name] = as(
@@ -241,6 +272,7 @@ export function staticEngine(
     dimensions: d,
     provider: "cpu",
     precision: options.precision,
+    masksPooling: false,
     async run({ ids, mask, b, t }) {
       const out = new Float32Array(b * d);
       for (let i = 0; i < b; i++) {

@@ -1,25 +1,40 @@
 /** From a name or a folder to an encoder that runs. */
+import { createHash } from "node:crypto";
 import { statSync } from "node:fs";
+import path from "node:path";
 import { type Compute, defaultCompute, type GraphSession, type SessionOptions } from "../graph/compute.ts";
 import type { Graph } from "../graph/ir.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
 import { defaultThreads } from "../graph/session.ts";
 import { tensor } from "../graph/tensor.ts";
 import { type Architecture, architectureSizes, weightShapes } from "../model/architecture.ts";
+import type { DenseHead } from "../model/dense.ts";
 import { buildEncoderGraph } from "../model/encoder-graph.ts";
 import type { Weights } from "../model/weights.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { EncoderIdentity } from "../protocol/results.ts";
 import { loadTokenizer, type Tokenizer } from "../tokenize/tokenizer.ts";
+import { catalogueEntry, knownBySize } from "./catalogue/catalogue.ts";
+import type { CatalogueEntry } from "./catalogue/types.ts";
 import { defaultSpec, isDefaultReference } from "./default-encoder.ts";
 import { Encoder } from "./encoder.ts";
-import { type EncoderSpec, noPooling, readModelFolder, type SpecOptions } from "./encoder-spec.ts";
+import {
+  type EncoderSpec,
+  noPooling,
+  readKnownFolder,
+  readModelFolder,
+  type SpecOptions,
+  specSha256,
+} from "./encoder-spec.ts";
 import { type Engine, sessionEngine, staticEngine } from "./engine.ts";
 import { fileSha256 } from "./file-digest.ts";
 import { cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
 import { modelWeights } from "./model-weights.ts";
+import { externalDataFiles } from "./onnx-external.ts";
 import { quantiseWeights } from "./quantise-weights.ts";
-import { openWeights } from "./sharded-safetensors.ts";
+import { openSafetensors } from "./safetensors.ts";
+import { openWeights, weightFiles } from "./sharded-safetensors.ts";
+import { modelTableEngine, readStaticModel, staticTokens } from "./static-model.ts";
 
 export interface OpenOptions extends SpecOptions, SessionOptions {
   /** Where its graph runs. Default: the process's compute thread. */
@@ -40,7 +55,11 @@ export async function readSpec(
   reference: string,
   options: SpecOptions & { signal?: AbortSignal | undefined } = {},
 ): Promise<EncoderSpec> {
-  if (!isDefaultReference(reference)) return readModelFolder(reference, options);
+  if (!isDefaultReference(reference)) {
+    const spec = readModelFolder(reference, options);
+    const entry = spec.catalogue === null ? await entryOfWeights(spec, options.signal) : undefined;
+    return entry === undefined ? spec : readKnownFolder(reference, entry, options);
+  }
   const spec = await defaultSpec(reference, { signal: options.signal });
   const { pooling, normalise, maxTokens, prompts, name } = options;
   return {
@@ -51,6 +70,15 @@ export async function readSpec(
     ...(name === undefined ? {} : { name }),
     prompts: { ...spec.prompts, ...prompts },
   };
+}
+
+/** The catalogue's entry for a weights file of a published size and digest. Files of other sizes are not read. */
+async function entryOfWeights(spec: EncoderSpec, signal: AbortSignal | undefined): Promise<CatalogueEntry | undefined> {
+  const candidates = knownBySize(statSync(spec.weights.file).size);
+  if (candidates.length === 0) return undefined;
+  const sha256 = await fileSha256(spec.weights.file, { signal });
+  const found = candidates.find(({ file }) => file.sha256 === sha256);
+  return found === undefined ? undefined : catalogueEntry(found.id);
 }
 
 /**
@@ -66,9 +94,17 @@ export async function openEncoder(reference: string, options: OpenOptions = {}):
 /** The same for a spec that is already known. */
 export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Promise<Encoder> {
   const tokenizer = loadTokenizer(spec.tokenizer, { lowerCase: spec.lowerCase });
-  const weightsSha256 = await fileSha256(spec.weights.file, { signal: options.signal });
-  const engine =
-    spec.architecture === "static"
+  const { signal } = options;
+  const weightsSha256 = await weightsDigest(spec, signal);
+  const digests = {
+    weights: weightsSha256,
+    tokenizer: await fileSha256(spec.tokenizer, { signal }),
+    dense: await Promise.all(spec.dense.map(({ file }) => fileSha256(file, { signal }))),
+  };
+  const isModel2Vec = spec.architecture === "static" && !isDefaultReference(spec.reference);
+  const engine = isModel2Vec
+    ? modelTableEngine(readStaticModel(openSafetensors(spec.weights.file), tokenizer.vocabSize), spec)
+    : spec.architecture === "static"
       ? openStatic(spec, tokenizer)
       : await openGraph(spec, tokenizer, weightsSha256, options);
   const identity: EncoderIdentity = {
@@ -80,10 +116,47 @@ export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Pr
     pooling: spec.architecture === "static" ? "static" : (spec.pooling ?? "model"),
     normalised: spec.normalise,
     weightsSha256,
+    specSha256: specSha256(spec, digests),
     provider: engine.provider,
     precision: engine.precision,
   };
-  return new Encoder({ spec, identity, tokenizer, engine, batchTokens: batchTokens(spec) });
+  return new Encoder({
+    spec,
+    identity,
+    tokenizer,
+    engine,
+    batchTokens: batchTokens(spec),
+    ...(isModel2Vec ? { tokenise: staticTokens(tokenizer, spec.maxTokens) } : {}),
+  });
+}
+
+/** sha256 of the weights; of several files, of their digests in the order of their names. */
+async function weightsDigest(spec: EncoderSpec, signal: AbortSignal | undefined): Promise<string> {
+  const files =
+    spec.weights.format === "onnx"
+      ? [
+          spec.weights.file,
+          ...externalDataFiles(spec.weights.file).map((name) => path.resolve(path.dirname(spec.weights.file), name)),
+        ]
+      : weightFiles(spec.weights.file).shards;
+  const digests: string[] = [];
+  for (const file of files) digests.push(await fileSha256(file, { signal }));
+  return digests.length === 1 ? digests[0] : createHash("sha256").update(digests.join("\n")).digest("hex");
+}
+
+/** The dense layers of a folder, checked against what its config says. */
+function readDenseHeads(spec: EncoderSpec): DenseHead[] {
+  return spec.dense.map(({ file, inner, out, bias, activation }) => {
+    const stored = openSafetensors(file);
+    const weight = stored.readFloat32("linear.weight");
+    if (weight.dims.join() !== `${out},${inner}`)
+      throw new ParallaxError(
+        "encoder.wrong-shape",
+        `${file} holds a dense layer of shape [${weight.dims.join(", ")}], its config.json says [${out}, ${inner}]. Nothing was loaded.`,
+        { hint: "Copy both files from the same model.", details: { file, expected: [out, inner], found: weight.dims } },
+      );
+    return { weight, bias: bias ? stored.readFloat32("linear.bias") : null, activation };
+  });
 }
 
 /** Padded tokens a batch: as many as keep the graph busy, few enough that a stop is noticed within a second. */
@@ -116,6 +189,7 @@ async function openGraph(
     name: spec.weights.file,
     // Our own graph pools and normalises inside; a foreign one may do neither.
     pooling: spec.pooling,
+    ...(spec.architecture === "onnx" ? { dense: readDenseHeads(spec) } : {}),
     normalise: spec.normalise && spec.architecture === "onnx",
     precision: isInt8 ? "int8" : "float32",
     probe: tokenizer.encode("a", spec.maxTokens).ids,
@@ -143,7 +217,12 @@ async function openBuilt(
   options: OpenOptions,
 ): Promise<GraphSession> {
   const model = spec.model!;
-  const choices = { pooling: spec.pooling!, normalise: spec.normalise };
+  const choices = {
+    pooling: spec.pooling!,
+    normalise: spec.normalise,
+    dense: readDenseHeads(spec),
+    poolingMask: spec.promptPooling === "exclude",
+  };
   const threads = options.threads ?? defaultThreads(architectureSizes(model).parameters);
   const session = { ...sessionOptions(options), threads };
   const build = (): Graph => {

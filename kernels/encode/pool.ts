@@ -1,4 +1,5 @@
 /** Token vectors to one vector a text, for ONNX files that stop at the tokens. Our own graphs pool inside. */
+import type { DenseHead } from "../model/dense.ts";
 import type { Pooling } from "../model/pooling.ts";
 
 /**
@@ -49,4 +50,28 @@ export function poolTokens(
     for (let k = 0; k < d; k++) out[i * d + k] = sums[k] * scale;
   }
   return out;
+}
+
+/**
+ * Dense layers on pooled vectors, in order: activation(x Wᵀ + bias).
+ *
+ * @param vectors float32 [b, in], row-major
+ * @returns       float32 [b, out]; the same buffer when there is no layer. Sums in float64.
+ */
+export function applyDense(vectors: Float32Array, b: number, heads: readonly DenseHead[]): Float32Array {
+  let current = vectors;
+  for (const { weight, bias, activation } of heads) {
+    const [out, inner] = weight.dims;
+    const w = weight.data as Float32Array;
+    const add = bias?.data as Float32Array | undefined;
+    const next = new Float32Array(b * out);
+    for (let i = 0; i < b; i++)
+      for (let o = 0; o < out; o++) {
+        let sum = add?.[o] ?? 0;
+        for (let k = 0; k < inner; k++) sum += current[i * inner + k] * w[o * inner + k];
+        next[i * out + o] = activation === "tanh" ? Math.tanh(sum) : sum;
+      }
+    current = next;
+  }
+  return current;
 }

@@ -29,8 +29,10 @@ export interface EncoderIdentity {
   /** "model": an ONNX file that pools by itself, in a way it does not say. */
   pooling: PoolingName | "static" | "model";
   normalised: boolean;
-  /** sha256 (hex) of the weights file(s), concatenated in file order. */
+  /** sha256 (hex) of the weights file; of several files, of their digests, one a line in the order of their names. */
   weightsSha256: string;
+  /** sha256 (hex) of all that decides its numbers: weights, tokenizer, pooling, dense layers, length limit, mask rule. */
+  specSha256?: string;
   /** Execution provider that ran it: "cpu", "webgpu", … */
   provider: string;
   /** Weight precision it was run at: "float32", "float16", "int8". */

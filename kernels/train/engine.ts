@@ -65,6 +65,7 @@ export function trainable(spec: EncoderSpec): { bert: BertConfig; pooling: Pooli
   if (spec.reference === "default-int8")
     throw refuse('its weights are 8-bit numbers; "default" has the same in float32');
   if (spec.model === undefined || spec.pooling === null) throw refuse("its sizes or its pooling are not known");
+  if (spec.dense.length > 0) throw refuse("its vectors pass through a dense layer, which is not trained yet");
   if (spec.model.family !== "bert")
     throw refuse(`only BERT encoders are trained yet, and this is a ${spec.architecture}`);
   return { bert: spec.model.config, pooling: spec.pooling };
@@ -277,6 +278,7 @@ class BertEngine implements TrainingEngine {
 
 /** The encoder's graph over the weights as they are in memory. */
 class CurrentWeights implements Engine {
+  readonly masksPooling = false;
   readonly dimensions: number;
   readonly provider: string;
   readonly precision = "float32";

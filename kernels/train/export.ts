@@ -130,7 +130,7 @@ function writeModelFolder(folder: string, config: RunConfig, { spec, dimensions,
     pooling_mode_mean_sqrt_len_tokens: false,
     pooling_mode_weightedmean_tokens: false,
     pooling_mode_lasttoken: false,
-    include_prompt: spec.includePrompt,
+    include_prompt: spec.promptPooling === "include",
   });
   json("sentence_bert_config.json", { max_seq_length: spec.maxTokens, do_lower_case: spec.lowerCase });
   json("config_sentence_transformers.json", {

@@ -66,6 +66,7 @@ describe("Encoder", () => {
       pooling: "mean",
       normalised: true,
       weightsSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      specSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       provider: "cpu",
       precision: "float32",
     });

@@ -113,7 +113,7 @@ describe("a folder loads", () => {
       lowerCase: true,
       pooling: "mean",
       normalise: true,
-      notes: ["The folder asks for 1000 tokens, the position table has 64; 64 are used."],
+      notes: ["The folder asks for 1000 tokens, the position table has room for 64; 64 are used."],
     });
   });
 
@@ -309,11 +309,11 @@ describe("a folder is refused", () => {
   test("with a module that Parallax does not run, which it names", async () => {
     const folder = copy();
     const modules = JSON.parse(readFileSync(path.join(folder, "modules.json"), "utf8")) as unknown[];
-    modules.splice(2, 0, { idx: 2, name: "2", path: "2_Dense", type: "sentence_transformers.models.Dense" });
+    modules.splice(2, 0, { idx: 2, name: "2", path: "2_CNN", type: "sentence_transformers.models.CNN" });
     write(folder, "modules.json", modules);
     const refused = await refusal(folder);
     expect(refused.code).toBe("encoder.unsupported-module");
-    expect(refused.message).toContain("sentence_transformers.models.Dense at place 3 of 4");
+    expect(refused.message).toContain("sentence_transformers.models.CNN at place 3 of 4");
   });
 
   test("when a module lies outside of it", async () => {
@@ -345,19 +345,4 @@ describe("a folder is refused", () => {
     expect(refused.code).toBe("encoder.damaged-file");
     expect(refused.message).toContain("config.json (22 characters) is not valid JSON");
   });
-});
-
-test("an encoder that leaves the prompt out of its mean refuses prompts", async () => {
-  const folder = copy();
-  write(folder, "1_Pooling/config.json", {
-    word_embedding_dimension: 32,
-    pooling_mode_mean_tokens: true,
-    include_prompt: false,
-  });
-  const encoder = await openEncoder(folder, { compute });
-  expect((await encoder.encode(["dog"])).n).toBe(1);
-  await expect(encoder.encode(["dog"], { prompt: "query: {text}" })).rejects.toMatchObject({
-    code: "encoder.prompt-pooling",
-  });
-  await encoder.dispose();
 });
