@@ -149,21 +149,15 @@ export class Pipeline {
   #whole(text: string, tracks: boolean): Pieces {
     const { normaliser, preTokeniser } = this.#parts;
     const into = noPieces();
-    let at = 0;
-    for (const { part: raw, token } of this.#raw.split(TrackedText.of(text, tracks))) {
-      const first = at === 0;
-      at += raw.text.length;
+    const places = tracks || preTokeniser.needsPlaces === true;
+    for (const { part: raw, token } of this.#raw.split(TrackedText.of(text, places))) {
       if (token !== null) {
         pushToken(into, token, raw);
         continue;
       }
-      const normal = normaliser.apply(raw);
-      let inner = 0;
-      for (const { part, token: found } of this.#normalised.split(normal)) {
-        const leads = first && inner === 0;
-        inner += part.text.length;
+      for (const { part, token: found } of this.#normalised.split(normaliser.apply(raw))) {
         if (found !== null) pushToken(into, found, part);
-        else for (const word of preTokeniser.split(part, leads)) this.#model(word, into);
+        else for (const word of preTokeniser.split(part)) this.#model(word, into);
       }
     }
     return into;

@@ -15,8 +15,9 @@ import { byteLevel, compile, escapePattern, type Independence, insertAtStart } f
 import { TrackedBuilder, type TrackedText } from "./tracked-text.ts";
 
 export interface PreTokeniser {
-  /** @param first whether the text stands at the beginning of the whole text. */
-  split(text: TrackedText, first: boolean): TrackedText[];
+  split(text: TrackedText): TrackedText[];
+  /** True when it asks where a text stands in the original one, so that texts must be tracked. */
+  needsPlaces?: boolean;
   /**
    * As for normalisers, of the parts that come out.
    */
@@ -56,8 +57,8 @@ export function createPreTokeniser(config: unknown, depth = 0): PreTokeniser {
       if (depth > 8) throw badComponent(WHERE, "is nested more than 8 deep");
       const steps = list(json, "pretokenizers", WHERE).map((step) => createPreTokeniser(step, depth + 1));
       return {
-        split: (text, first) =>
-          steps.reduce((parts, step) => parts.flatMap((part, i) => step.split(part, first && i === 0)), [text]),
+        split: (text) => steps.reduce((parts, step) => parts.flatMap((part) => step.split(part)), [text]),
+        needsPlaces: steps.some((step) => step.needsPlaces),
         // Once the words are apart, no later step can bring them together.
         independent: steps[0]?.independent === "words" ? "words" : null,
       };
@@ -118,12 +119,13 @@ function metaspace(json: Json, where: string): PreTokeniser {
   const splits = flag(json, "split", true, where);
   const pattern = new RegExp(escapePattern(mark) || "(?!)", "gu");
   return {
-    split: (text, first) => {
+    split: (text) => {
+      const first = scheme === "first" && text.starts?.[0] === 0;
       let t = markSpaces(text, mark);
-      if (t.text !== "" && !t.text.startsWith(mark) && (scheme === "always" || (scheme === "first" && first)))
-        t = insertAtStart(t, mark);
+      if (t.text !== "" && !t.text.startsWith(mark) && (scheme === "always" || first)) t = insertAtStart(t, mark);
       return splits ? cut(t, pattern, "MergedWithNext") : [t];
     },
+    needsPlaces: scheme === "first",
     independent: scheme === "always" && splits ? "spaced" : null,
   };
 }

@@ -169,7 +169,7 @@ function unigramScores(model: SentencePieceModel, idOf: (place: number) => numbe
   let best = Number.NEGATIVE_INFINITY;
   for (const { score, kind } of model.pieces) if (kind === PIECE.normal) best = Math.max(best, score);
   for (const [place, { text, score, kind }] of model.pieces.entries())
-    scores[idOf(place)] = kind === PIECE.userDefined ? Math.fround(Buffer.byteLength(text) * best - 0.1) : score;
+    scores[idOf(place)] = kind === PIECE.userDefined ? Buffer.byteLength(text) * best - 0.1 : score;
   return scores;
 }
 
@@ -223,7 +223,10 @@ function mergeModel(
   return new Bpe(vocabulary, merges, { ...options, fuseUnknown: true, undo, pieceCount }, symbols);
 }
 
-/** Words apart, when no piece reaches over the beginning of a word: the same pieces with less to look at. */
+/**
+ * Words apart, when no piece reaches over the beginning of a word: the same pieces with less to look at. Not for
+ * unigram: its float32 sums run through the whole text, and their rounding decides between equal segmentations.
+ */
 function spaceSplitter(
   model: SentencePieceModel,
   vocabulary: ReadonlyMap<string, number>,
@@ -231,6 +234,7 @@ function spaceSplitter(
 ): PreTokeniser {
   const markId = vocabulary.get(SPACE_MARK);
   const isSafe =
+    model.type === "bpe" &&
     model.escapesSpaces &&
     markId !== undefined &&
     !hidden.has(markId) &&

@@ -101,11 +101,11 @@ export class TrackedBuilder {
 /** Every character. */
 export const CHARACTERS = /[\s\S]/gu;
 /**
- * A character with what normalisation forms may compose with it: combining marks, conjoining and compatibility jamo,
- * halfwidth voicing marks.
+ * A character with what normalisation forms may compose with it: the parts of one Korean syllable, runs of
+ * compatibility jamo, combining marks, halfwidth voicing marks.
  */
-export const CLUSTERS = /[\s\S][\p{M}\u1160-\u11ff\u3131-\u318e\uff9e-\uffdc]*/gu;
-
+export const CLUSTERS =
+  /(?:[\u1100-\u115f]+[\u1160-\u11a7]*|[\uac00-\ud7a3][\u1160-\u11a7]*)[\u11a8-\u11ff]*\p{M}*|[\u3131-\u318e\uffa0-\uffdc]+\p{M}*|[\s\S][\p{M}\uff9e\uff9f]*/gu;
 /**
  * A rewriting of the text of which the result is known as a whole and chunk by chunk. The chunks only say where things
  * came from: where they do not add up to the whole (a normalisation that looks further than a chunk), everything

@@ -12,7 +12,7 @@ export interface UnigramOptions {
   unkId: number | undefined;
   /** Ids of the 256 byte pieces that stand for unknown characters. */
   bytes?: readonly number[];
-  /** Sums in float32, as SentencePiece; else float64, as the `tokenizers` library. */
+  /** Sums kept in float32, as SentencePiece; else float64, as the `tokenizers` library. */
   float32?: boolean;
   /** Pieces that no text gives: unused ones and controls. */
   hidden?: ReadonlySet<number>;
@@ -102,10 +102,11 @@ export class Unigram implements PieceModel {
       const id = this.#trie.value(node);
       if (id < 0) continue;
       const end = i + 1 - base;
-      const score = this.#round(here + (id === this.unkId ? this.#unkScore : this.#scores[id]));
+      // SentencePiece compares the sum in double precision and keeps it in single: it decides exact ties.
+      const score = here + (id === this.unkId ? this.#unkScore : this.#scores[id]);
       if (end - at === character) hasOwn = true;
       if (score > best[end] || best[end] === Number.NEGATIVE_INFINITY) {
-        best[end] = score;
+        best[end] = this.#round(score);
         from[end] = at;
         piece[end] = id;
       }
