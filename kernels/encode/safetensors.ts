@@ -7,9 +7,13 @@ import { writeFileAtomically } from "../files/atomic-file.ts";
 import { type DType, elementCount, type Tensor, type TypedArrays } from "../graph/tensor.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { bfloatToFloat, halfToFloat } from "./half.ts";
+import { scanJson } from "./json-scan.ts";
 
 /** Longest header the format allows. */
 const MAX_HEADER_BYTES = 100_000_000;
+
+/** An object of objects with lists. */
+const MAX_HEADER_DEPTH = 3;
 
 /** Bits of each dtype that a header may name, and what we call it when we can read it. */
 const DTYPES: Record<string, { bits: number; ours?: DType }> = {
@@ -162,6 +166,10 @@ function readHeader(path: string): { sizeBytes: number; header: unknown; dataSta
       throw damaged(path, `its header says it is ${length} bytes long, the format allows ${MAX_HEADER_BYTES}`);
     const bytes = Buffer.alloc(Number(length));
     readSync(fd, bytes, 0, bytes.length, 8);
+    const { depth, twice } = scanJson(bytes, MAX_HEADER_DEPTH);
+    if (depth > MAX_HEADER_DEPTH) throw damaged(path, `its header is nested more than ${MAX_HEADER_DEPTH} deep`);
+    if (twice !== undefined)
+      throw damaged(path, `its header has the name ${JSON.stringify(twice)} twice`, { name: twice });
     try {
       return { sizeBytes, header: JSON.parse(bytes.toString("utf8")), dataStart: 8 + bytes.length };
     } catch (error) {

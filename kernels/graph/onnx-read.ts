@@ -27,6 +27,7 @@ export interface DecodeOptions {
 
 /** Deeper graphs inside of graphs are refused: real models stay under three. */
 const MAX_DEPTH = 8;
+const MAX_RANK = 64;
 const DTYPES = new Map<number, DType>(Object.entries(ONNX_TYPE).map(([dtype, number]) => [number, dtype as DType]));
 
 /**
@@ -144,6 +145,7 @@ function decodeTensor(bytes: Uint8Array, options: DecodeOptions): { name: string
   const what = name === "" ? "A constant" : `The weight "${name}"`;
   const dtype = dtypeOf(type, what);
   let count = 1;
+  if (dims.length > MAX_RANK) throw broken(`${what} has ${dims.length} dimensions; at most ${MAX_RANK} make sense.`);
   for (const dim of dims) {
     count *= dim;
     if (dim < 0 || !Number.isSafeInteger(count)) throw broken(`${what} has the impossible shape [${dims.join(", ")}].`);
@@ -307,6 +309,7 @@ function decodeGraph(bytes: Uint8Array, opset: number, options: DecodeOptions, d
     else if (field.number === 5) {
       const { name, tensor } = decodeTensor(asMessage(field), options);
       if (name === "") throw broken("a weight has no name.");
+      if (graph.initializers.has(name)) throw broken(`the weight "${name}" is there twice.`);
       graph.initializers.set(name, tensor);
     } else if (field.number === 11) graph.inputs.push(decodeValueInfo(asMessage(field)));
     else if (field.number === 12) graph.outputs.push(decodeValueInfo(asMessage(field)));

@@ -217,8 +217,18 @@ export function compile(make: () => unknown, source: string, where: string): Reg
   return expression;
 }
 
+/** Longest text that replacements may make of a short one. */
+const MAX_GROWN = 20_000_000;
+
 function replaceMatches(text: TrackedText, pattern: RegExp, content: string): TrackedText {
   if (text.text.search(pattern) < 0) return text;
+  // Rules that feed each other could make a text grow without end.
+  const matches = content.length > 1 ? (text.text.match(pattern)?.length ?? 0) : 0;
+  if (text.text.length + matches * content.length > Math.max(MAX_GROWN, 16 * text.text.length))
+    throw badComponent(
+      'normalizer "Replace"',
+      `makes a text of ${text.text.length} characters ${matches} × ${content.length} longer`,
+    );
   const builder = new TrackedBuilder(text);
   let at = 0;
   for (const match of text.text.matchAll(pattern)) {

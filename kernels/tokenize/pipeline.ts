@@ -5,7 +5,7 @@
  * tokenizer treats the word as if it stood alone (see `Independence`); the ids are the same either way.
  */
 import { type AddedToken, AddedTokenFinder, readAddedTokens } from "./added-tokens.ts";
-import { isObject, type Json } from "./components.ts";
+import { badComponent, isObject, type Json } from "./components.ts";
 import { createModel } from "./models.ts";
 import { byteLevel, createNormaliser, type Independence, isAscii, type Normaliser, weakest } from "./normalisers.ts";
 import { noPieces, type PieceModel, type Pieces, pushPiece } from "./pieces.ts";
@@ -41,6 +41,7 @@ interface Word {
 
 /** @throws {ParallaxError} tokenizer.unsupported naming an unknown part, tokenizer.damaged */
 export function readPipeline(json: Json): Pipeline {
+  if (!isObject(json)) throw badComponent("tokenizer.json", "is not a JSON object");
   const normaliser = createNormaliser(json.normalizer);
   const preTokeniser = createPreTokeniser(json.pre_tokenizer);
   const model = createModel(json.model);

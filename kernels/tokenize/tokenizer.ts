@@ -5,7 +5,7 @@
 import { ParallaxError } from "../protocol/errors.ts";
 import { isObject } from "./components.ts";
 import { type CutRules, cutText } from "./cut-text.ts";
-import { type Pipeline, readPipeline } from "./pipeline.ts";
+import { Pipeline, readPipeline } from "./pipeline.ts";
 import { readTokenizerFiles } from "./tokenizer-files.ts";
 import { CHARACTERS, rewrite, TrackedText } from "./tracked-text.ts";
 
@@ -72,10 +72,8 @@ export class Tokenizer {
   readonly #lowerCase: boolean;
 
   constructor(contents: Record<string, unknown> | Pipeline, name: string, options: TokenizerOptions = {}) {
-    const isRead = "encode" in contents && typeof contents.encode === "function";
-    const pipeline = isRead
-      ? (contents as Pipeline)
-      : named(name, () => readPipeline(contents as Record<string, unknown>));
+    const isRead = contents instanceof Pipeline;
+    const pipeline = isRead ? contents : named(name, () => readPipeline(contents));
     this.#pipeline = pipeline;
     this.#lowerCase = options.lowerCase ?? false;
     this.prefix = pipeline.prefix;
@@ -97,7 +95,7 @@ export class Tokenizer {
     this.padId = id(configured("pad_token"), "[PAD]", "<pad>");
     this.clsId = id(configured("cls_token"), "[CLS]", "<s>");
     this.sepId = id(configured("sep_token"), "[SEP]", "</s>");
-    const json = isRead ? {} : (contents as Record<string, unknown>);
+    const json: Record<string, unknown> = isRead ? {} : contents;
     const isBert =
       isObject(json.pre_tokenizer) &&
       json.pre_tokenizer.type === "BertPreTokenizer" &&

@@ -88,6 +88,18 @@ describe("safetensors", () => {
     expect(problemOf(raw("h", two("[4,8]"), 8))).toBe('the tensor "v" overlaps "w"');
     expect(problemOf(raw("i", two("[12,16]"), 16))).toBe('4 bytes between "w" and "v" belong to no tensor');
     expect(problemOf(raw("j", two("[8,12]"), 20))).toBe("8 bytes follow its last tensor");
+    const w = '{"dtype":"F32","shape":[1],"data_offsets":[0,4]}';
+    expect(problemOf(raw("k", `{"w":${w},"v":1,"\\u0077":${w}}`, 4))).toBe('its header has the name "w" twice');
+    expect(problemOf(raw("l", one('"dtype":"F32","shape":[1],"shape":[2],"data_offsets":[0,4]'), 4))).toBe(
+      'its header has the name "shape" twice',
+    );
+    expect(problemOf(raw("m", one('"dtype":"F32","shape":[1],"data_offsets":[-4,0]'), 4))).toBe(
+      'the tensor "w" has the offsets [-4,0]',
+    );
+    expect(problemOf(raw("n", one(`"dtype":"F32","shape":${"[".repeat(1e6)}`), 4))).toBe(
+      "its header is nested more than 3 deep",
+    );
+    expect(problemOf(raw("o", " ", 0, 2 ** 62))).toMatch(/^its header says it is 4611686018427387904 bytes long/);
     const short = path.join(folder, "short");
     writeFileSync(short, "abc");
     expect(problemOf(short)).toBe("it has 3 bytes, a header alone needs 8");
