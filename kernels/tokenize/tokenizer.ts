@@ -51,7 +51,7 @@ export function loadTokenizer(source: string | Record<string, unknown>, options:
 }
 
 /** Longest single word that is read in full when only so many tokens are wanted, in UTF-16 units. */
-const LONG_WORD = 1_000_000;
+const LONG_WORD = 250_000;
 
 /** Turns texts into ids. What it remembers changes no result; safe to share. */
 export class Tokenizer {
@@ -121,7 +121,7 @@ export class Tokenizer {
    * Ids of one text, special tokens included, at most maxTokens of them: what stands at the end is left out.
    *
    * Lone surrogates become U+FFFD first, as every UTF-8 encoder does. A long text is read only as far as its tokens are
-   * needed: the ids are those of the whole text (see cut-text.ts). Of one word of more than a million characters, only
+   * needed: the ids are those of the whole text (see cut-text.ts). Of one word of more than 250,000 characters, only
    * so much is read when maxTokens is finite.
    *
    * @param maxTokens at least the number of special tokens; Infinity keeps everything.
