@@ -13,6 +13,7 @@ const LISTED = 5;
 export class ReportBuilder {
   readonly #maxTokens: number;
   readonly #special: number;
+  readonly #dropsUnknown: boolean;
   readonly #coverage: ReadonlyMap<string, ScriptCoverage> | undefined;
   readonly #truncated: number[] = [];
   readonly #empty: number[] = [];
@@ -32,12 +33,15 @@ export class ReportBuilder {
   constructor(options: {
     maxTokens: number;
     specialTokens: number;
+    /** Unknown pieces are not among the ids (static models take them out). */
+    dropsUnknown?: boolean;
     coverage: ReadonlyMap<string, ScriptCoverage> | undefined;
     /** A sentence for texts that should have a prompt and have none. */
     missingPrompt?: string | undefined;
   }) {
     this.#maxTokens = options.maxTokens;
     this.#special = options.specialTokens;
+    this.#dropsUnknown = options.dropsUnknown ?? false;
     this.#coverage = options.coverage;
     this.#missingPrompt = options.missingPrompt;
   }
@@ -59,7 +63,7 @@ export class ReportBuilder {
   }
 
   finish(elapsedMs: number): EncodeReport {
-    const pieces = this.#tokens - this.#n * this.#special;
+    const pieces = this.#tokens - this.#n * this.#special + (this.#dropsUnknown ? this.#unknown : 0);
     const report: EncodeReport = {
       n: this.#n,
       tokens: this.#tokens,

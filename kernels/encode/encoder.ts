@@ -44,6 +44,7 @@ export class Encoder {
   readonly #engine: Engine;
   readonly #batchTokens: number;
   readonly #tokenise: (text: string) => Encoding;
+  readonly #ownTokens: boolean;
   #coverage: ReadonlyMap<string, ScriptCoverage> | undefined | null = null;
   #disposed = false;
 
@@ -62,6 +63,7 @@ export class Encoder {
     this.tokenizer = parts.tokenizer;
     this.#engine = parts.engine;
     this.#batchTokens = parts.batchTokens;
+    this.#ownTokens = parts.tokenise !== undefined;
     this.#tokenise = parts.tokenise ?? ((text) => this.tokenizer.encode(text, this.spec.maxTokens));
   }
 
@@ -99,7 +101,8 @@ export class Encoder {
     const special = this.tokenizer.prefix.length + this.tokenizer.suffix.length;
     const report = new ReportBuilder({
       maxTokens: this.spec.maxTokens,
-      specialTokens: special,
+      specialTokens: this.#ownTokens ? 0 : special,
+      dropsUnknown: this.#ownTokens,
       coverage: this.#scripts(),
       missingPrompt: this.spec.needsPrompt && prompt.template === "" ? promptAdvice(this.spec) : undefined,
     });
