@@ -123,7 +123,12 @@ export class Encoder {
     for (let start = 0; start < n; start += CHUNK_TEXTS) {
       const rows = await this.#rows(texts, start, Math.min(n, start + CHUNK_TEXTS), { prompt, cut }, report, signal);
       meter.expect(rows);
-      for (const batch of fillBatches(rows, options.batchTokens ?? this.#batchTokens, options.batchSize)) {
+      for (const batch of fillBatches(
+        rows,
+        options.batchTokens ?? this.#batchTokens,
+        options.batchSize,
+        this.#engine.needsEqualLengths,
+      )) {
         if (signal?.aborted) throw new CancelledError("Encoding");
         const running = this.#engine
           .run(padBatch(batch, this.tokenizer.padId ?? 0, cut !== undefined))
@@ -221,15 +226,20 @@ function promptAdvice({ name, prompts, taskPrompts }: EncoderSpec): string {
   return `${name} was trained with a prompt on every text, and these texts have none; ${how}. Scores without a prompt are below the published ones.`;
 }
 
-/** Fills batches from rows sorted by length: at most `budget` padded tokens and `most` texts each, at least one text. */
+/**
+ * Fills batches from rows sorted by length: at most `budget` padded tokens and `most` texts each, at least one text.
+ * With `equal` a batch has texts of one length only, and no padding.
+ */
 export function* fillBatches<R extends { ids: readonly number[] }>(
   rows: readonly R[],
   budget: number,
   most = Number.POSITIVE_INFINITY,
+  equal = false,
 ): Generator<R[]> {
   for (let start = 0; start < rows.length; ) {
     const longest = Math.max(1, rows[start].ids.length);
-    const size = Math.max(1, Math.min(most, Math.floor(budget / longest)));
+    let size = Math.max(1, Math.min(most, Math.floor(budget / longest), rows.length - start));
+    while (equal && rows[start + size - 1].ids.length !== rows[start].ids.length) size--;
     yield rows.slice(start, start + size);
     start += size;
   }

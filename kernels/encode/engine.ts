@@ -25,6 +25,8 @@ export interface Engine {
   readonly precision: string;
   /** Whether tokens can be left out of the pooling: not where a foreign graph pools by itself. */
   readonly masksPooling: boolean;
+  /** Padding changes what this graph answers, although the mask says what is padding: batches need texts of one length. */
+  readonly needsEqualLengths?: boolean;
   /** float32 [b, dimensions], pooled and, where the spec says so, normalised. The caller may keep it. */
   run(batch: TokenBatch): Promise<Float32Array>;
   dispose(): Promise<void>;
@@ -84,30 +86,59 @@ export async function sessionEngine(session: GraphSession, options: SessionEngin
           details: { file: options.name, width, dimensions },
         },
       );
+    const encode = async (batch: TokenBatch): Promise<Float32Array> => {
+      const values = asFloat32(await run(batch, output));
+      const vectors = pooled
+        ? values
+        : applyDense(
+            poolTokens(values, batch.poolingMask ?? batch.mask, [batch.b, batch.t, width], pooling!),
+            batch.b,
+            heads,
+          );
+      if (options.normalise) normaliseRows(vectors, dimensions);
+      return vectors;
+    };
     return {
       dimensions,
       masksPooling: !pooled || plan.poolingMask !== undefined,
+      needsEqualLengths: !(await ignoresPadding(encode, options.probe)),
       provider: session.report.provider,
       precision: options.precision,
-      async run(batch) {
-        const result = await run(batch, output);
-        const values = asFloat32(result);
-        const vectors = pooled
-          ? values
-          : applyDense(
-              poolTokens(values, batch.poolingMask ?? batch.mask, [batch.b, batch.t, width], pooling!),
-              batch.b,
-              heads,
-            );
-        if (options.normalise) normaliseRows(vectors, dimensions);
-        return vectors;
-      },
+      run: encode,
       dispose: () => session.dispose(),
     };
   } catch (error) {
     await session.dispose();
     throw error;
   }
+}
+
+/** Cosine below which a padded text counts as another text. 8-bit graphs, which scale by batch, stay above 0.99. */
+const SAME_TEXT = 0.98;
+
+/** Whether a text has the same vector beside padding as alone. Some exports do not use their mask. */
+async function ignoresPadding(
+  encode: (batch: TokenBatch) => Promise<Float32Array>,
+  probe: readonly number[],
+): Promise<boolean> {
+  const n = Math.max(1, probe.length);
+  const [alone, padded] = [
+    { ids: new BigInt64Array(n), mask: new BigInt64Array(n), b: 1, t: n },
+    { ids: new BigInt64Array(n + 6), mask: new BigInt64Array(n + 6), b: 1, t: n + 6 },
+  ];
+  for (const batch of [alone, padded])
+    for (let i = 0; i < n; i++) {
+      batch.ids[i] = BigInt(probe[i] ?? 0);
+      batch.mask[i] = 1n;
+    }
+  const [u, v] = [await encode(alone), await encode(padded)];
+  let [dot, uu, vv] = [0, 0, 0];
+  u.forEach((value, i) => {
+    dot += value * v[i];
+    uu += value * value;
+    vv += v[i] * v[i];
+  });
+  return uu === 0 || dot / Math.sqrt(uu * vv) > SAME_TEXT;
 }
 
 function planInputs(session: GraphSession, name: string): Plan {

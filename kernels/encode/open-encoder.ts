@@ -1,8 +1,14 @@
 /** From a name or a folder to an encoder that runs. */
 import { createHash } from "node:crypto";
-import { statSync } from "node:fs";
+import { readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
-import { type Compute, defaultCompute, type GraphSession, type SessionOptions } from "../graph/compute.ts";
+import {
+  type Compute,
+  defaultCompute,
+  type GraphSession,
+  type ModelSource,
+  type SessionOptions,
+} from "../graph/compute.ts";
 import type { Graph } from "../graph/ir.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
 import { defaultThreads } from "../graph/session.ts";
@@ -199,7 +205,7 @@ async function openGraph(
 
 async function openOnnx(spec: EncoderSpec, options: OpenOptions): Promise<GraphSession> {
   try {
-    return await compute(options).createSession({ path: spec.weights.file }, sessionOptions(options));
+    return await compute(options).createSession(onnxSource(spec.weights.file), sessionOptions(options));
   } catch (error) {
     if (!(error instanceof ParallaxError) || error.code !== "session.create-failed") throw error;
     throw new ParallaxError(
@@ -208,6 +214,21 @@ async function openOnnx(spec: EncoderSpec, options: OpenOptions): Promise<GraphS
       { hint: "Export or download the file again.", details: { file: spec.weights.file }, cause: error },
     );
   }
+}
+
+/**
+ * ONNX Runtime reads weights beside a model by itself, but not through links, which the hub's own cache is made of: those
+ * are handed over in memory.
+ */
+function onnxSource(file: string): ModelSource {
+  const folder = path.dirname(path.resolve(file));
+  const files = externalDataFiles(file).map((name) => ({ name, real: realpathSync(path.resolve(folder, name)) }));
+  const home = realpathSync(folder);
+  if (files.every(({ real }) => !path.relative(home, real).startsWith(".."))) return { path: file };
+  return {
+    bytes: readFileSync(file),
+    externalData: files.map(({ name, real }) => ({ path: name, data: readFileSync(real) })),
+  };
 }
 
 async function openBuilt(
