@@ -126,8 +126,8 @@ export class Encoder {
       for (const batch of fillBatches(
         rows,
         options.batchTokens ?? this.#batchTokens,
-        options.batchSize,
-        this.#engine.needsEqualLengths,
+        this.#engine.sharing === "one" ? 1 : options.batchSize,
+        this.#engine.sharing === "equal-lengths",
       )) {
         if (signal?.aborted) throw new CancelledError("Encoding");
         const running = this.#engine

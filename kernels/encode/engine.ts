@@ -25,8 +25,11 @@ export interface Engine {
   readonly precision: string;
   /** Whether tokens can be left out of the pooling: not where a foreign graph pools by itself. */
   readonly masksPooling: boolean;
-  /** Padding changes what this graph answers, although the mask says what is padding: batches need texts of one length. */
-  readonly needsEqualLengths?: boolean;
+  /**
+   * Which texts may share a batch. Default "any". "equal-lengths": padding changes what this graph answers, although the
+   * mask says what is padding. "one": a text's vector depends on its neighbours (exports that mix up batch and tokens).
+   */
+  readonly sharing?: "any" | "equal-lengths" | "one";
   /** float32 [b, dimensions], pooled and, where the spec says so, normalised. The caller may keep it. */
   run(batch: TokenBatch): Promise<Float32Array>;
   dispose(): Promise<void>;
@@ -101,7 +104,7 @@ export async function sessionEngine(session: GraphSession, options: SessionEngin
     return {
       dimensions,
       masksPooling: !pooled || plan.poolingMask !== undefined,
-      needsEqualLengths: !(await ignoresPadding(encode, options.probe)),
+      sharing: await sharingOf(encode, options.probe),
       provider: session.report.provider,
       precision: options.precision,
       run: encode,
@@ -113,30 +116,36 @@ export async function sessionEngine(session: GraphSession, options: SessionEngin
   }
 }
 
-/** Cosine below which a padded text counts as another text. 8-bit graphs, which scale by batch, stay above 0.99. */
+/** Cosine below which a vector counts as another one. 8-bit graphs, which scale by batch, stay above 0.99. */
 const SAME_TEXT = 0.98;
 
-/** Whether a text has the same vector beside padding as alone. Some exports do not use their mask. */
-async function ignoresPadding(
+/** Encodes a short text alone, beside another text of its length, and beside padding, and compares its vectors. */
+async function sharingOf(
   encode: (batch: TokenBatch) => Promise<Float32Array>,
   probe: readonly number[],
-): Promise<boolean> {
-  const n = Math.max(1, probe.length);
-  const [alone, padded] = [
-    { ids: new BigInt64Array(n), mask: new BigInt64Array(n), b: 1, t: n },
-    { ids: new BigInt64Array(n + 6), mask: new BigInt64Array(n + 6), b: 1, t: n + 6 },
-  ];
-  for (const batch of [alone, padded])
-    for (let i = 0; i < n; i++) {
-      batch.ids[i] = BigInt(probe[i] ?? 0);
-      batch.mask[i] = 1n;
-    }
-  const [u, v] = [await encode(alone), await encode(padded)];
+): Promise<NonNullable<Engine["sharing"]>> {
+  // Special tokens stay at the ends; the second text is the first with its middle piece repeated.
+  const middle = probe[Math.floor(probe.length / 2)] ?? 0;
+  const [first, last] = [probe[0] ?? 0, probe.at(-1) ?? 0];
+  const text = [first, middle, first, middle, last];
+  const other = [first, middle, middle, last, last];
+  const batch = (rows: number[][], padding = 0): TokenBatch => {
+    const t = text.length + padding;
+    const cells = (value: (row: number[], j: number) => number) =>
+      BigInt64Array.from(rows.flatMap((row) => Array.from({ length: t }, (_, j) => BigInt(value(row, j)))));
+    return { ids: cells((row, j) => row[j] ?? 0), mask: cells((_, j) => Number(j < text.length)), b: rows.length, t };
+  };
+  const alone = await encode(batch([text]));
+  if (!isSame(alone, await encode(batch([text, other])))) return "one";
+  return isSame(alone, await encode(batch([text], 6))) ? "any" : "equal-lengths";
+}
+
+function isSame(alone: Float32Array, among: Float32Array): boolean {
   let [dot, uu, vv] = [0, 0, 0];
-  u.forEach((value, i) => {
-    dot += value * v[i];
+  alone.forEach((value, i) => {
+    dot += value * among[i];
     uu += value * value;
-    vv += v[i] * v[i];
+    vv += among[i] * among[i];
   });
   return uu === 0 || dot / Math.sqrt(uu * vv) > SAME_TEXT;
 }
