@@ -116,19 +116,19 @@ export async function sessionEngine(session: GraphSession, options: SessionEngin
   }
 }
 
-/** Cosine below which a vector counts as another one. 8-bit graphs, which scale by batch, stay above 0.99. */
-const SAME_TEXT = 0.98;
+/** Cosine below which a vector counts as another one. 8-bit graphs, which scale by batch, stay above it. */
+const SAME_TEXT = 0.995;
 
 /** Encodes a short text alone, beside another text of its length, and beside padding, and compares its vectors. */
 async function sharingOf(
   encode: (batch: TokenBatch) => Promise<Float32Array>,
   probe: readonly number[],
 ): Promise<NonNullable<Engine["sharing"]>> {
-  // Special tokens stay at the ends; the second text is the first with its middle piece repeated.
+  // Special tokens stay at the ends; the second text has other pieces at every other place.
   const middle = probe[Math.floor(probe.length / 2)] ?? 0;
   const [first, last] = [probe[0] ?? 0, probe.at(-1) ?? 0];
   const text = [first, middle, first, middle, last];
-  const other = [first, middle, middle, last, last];
+  const other = [last, last, last, middle, last];
   const batch = (rows: number[][], padding = 0): TokenBatch => {
     const t = text.length + padding;
     const cells = (value: (row: number[], j: number) => number) =>
