@@ -1,5 +1,6 @@
 /** `evaluate`: one encoder on one task, as a result that shows itself. */
 import { escapeHtml, tableHtml, tablePlain } from "../data/table-view.ts";
+import { recommendedPrompts } from "../encode/recommended-prompts.ts";
 import { type EvaluateOptions as CoreOptions, evaluate as evaluateTask } from "../evaluate/evaluate.ts";
 import type { PromptSpec } from "../evaluate/prompt-sides.ts";
 import { type Displayable, MIME, type MimeBundle, type TableView } from "../protocol/display.ts";
@@ -17,7 +18,8 @@ export interface EvaluateOptions extends Omit<CoreOptions, "prompts"> {
   encoder?: EncoderLike | undefined;
   /**
    * Template with {text}, a name of one of the encoder's own prompts, or one a side: { query, document }. A plain string
-   * goes to the queries of a retrieval task and to all texts of other tasks. Default: none.
+   * goes to the queries of a retrieval task and to all texts of other tasks. Default: what the encoder's authors use for
+   * the task (its own prompts, or the catalogue's); "" for none. The result says which were used.
    */
   prompt?: PromptSpec | undefined;
   /** Another name for `prompt`. */
@@ -29,7 +31,7 @@ export interface EvaluateOptions extends Omit<CoreOptions, "prompts"> {
  * accuracy of ten logistic regressions).
  *
  * @param task    a task, a path, or an object as in a task file (see `loadTask`)
- * @param options `encoder`, `prompt`, `seed` (of the resamples, default 0), `resamples` (default 10,000)
+ * @param options `encoder`, `prompt` (default: the encoder's own for the task), `seed` (of the resamples, default 0), `resamples` (default 10,000)
  * @returns       score in [0, 1] with n, seed, a 95 % bootstrap interval, other measures in `more`, and `report.warnings`
  *                to read first. Shown times 100.
  * @throws {ParallaxError} prompt.no-text-place, evaluate.constant-scores, evaluate.bad-vector, task.*; what loadEncoder throws
@@ -41,10 +43,14 @@ export async function evaluate(task: TaskLike, options: EvaluateOptions = {}): P
   const { encoder, prompt, prompts, signal, onProgress, ...rest } = options;
   const loaded = await loadTask(task, { signal });
   const model = await resolveEncoder(encoder);
-  const spec = ownPrompts(prompt ?? prompts, model);
+  const said = ownPrompts(prompt ?? prompts, model);
+  const { templates, source } = recommendedPrompts(model.spec, loaded);
+  const spec = said ?? templates;
   const result = await withJob({ signal, onProgress }, (work) =>
-    evaluateTask(model, loaded, { ...rest, ...(spec === undefined ? {} : { prompts: spec }), ...work }),
+    evaluateTask(model, loaded, { ...rest, prompts: spec, ...work }),
   );
+  if (said === undefined && source !== null)
+    result.notes = [...(result.notes ?? []), `Prompts: ${source}, since none were asked for; prompt: "" is for none.`];
   return withDisplay(result, () => taskBundle(result));
 }
 
