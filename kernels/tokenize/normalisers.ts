@@ -5,7 +5,7 @@
 import { ReplaceNormalizer } from "@huggingface/tokenizers";
 import { Charsmap } from "./charsmap.ts";
 import { badComponent, flag, isObject, type Json, list, string, typeOf, unknownComponent } from "./components.ts";
-import { CHARACTERS, CLUSTERS, rewrite, TrackedBuilder, type TrackedText } from "./tracked-text.ts";
+import { CHARACTERS, CLUSTERS, isPrintable, rewrite, TrackedBuilder, TrackedText } from "./tracked-text.ts";
 
 export type Independence = "words" | "spaced" | null;
 
@@ -107,6 +107,9 @@ export function normalForm(text: TrackedText, form: "NFC" | "NFD" | "NFKC" | "NF
 
 /** Each character by itself: no final sigma. */
 function lowerCase(text: TrackedText): TrackedText {
+  const plain = text.text.toLowerCase();
+  if (plain === text.text) return text;
+  if (isAscii(text.text)) return new TrackedText(plain, text.starts, text.ends);
   const lower = (s: string) => s.replaceAll("Σ", "σ").toLowerCase();
   return rewrite(text, lower(text.text), CHARACTERS, lower);
 }
@@ -131,6 +134,7 @@ function bertNormaliser(json: Json): Normaliser {
   const spaced = (s: string) => s.replace(HAN, " $& ");
   const stripped = (s: string) => s.normalize("NFD").replace(/\p{Mn}/gu, "");
   return byWords((text) => {
+    if (isPrintable(text.text)) return lower ? lowerCase(text) : text;
     let t = text;
     if (clean) t = rewrite(t, cleaned(t.text), CHARACTERS, cleaned);
     if (!isAscii(t.text)) {

@@ -98,7 +98,7 @@ export class Pipeline {
     const isFree = reserved === undefined || !text.includes(reserved);
     if (this.#independent !== null && isFree && !this.#raw.finds(text)) {
       if (this.#independent === "byte-level") return this.#byteLevel(text, enough, ids, spans);
-      if (this.#independent === "words" ? !MARK_AFTER_SPACE.test(text) : isPlain(text)) {
+      if (this.#independent === "words" ? isAscii(text) || !MARK_AFTER_SPACE.test(text) : isPlain(text)) {
         for (let at = 0; at < text.length && ids.length < enough; ) {
           let end = text.indexOf(" ", at);
           if (end < 0) end = text.length;
@@ -140,9 +140,14 @@ export class Pipeline {
   }
 
   #alone(word: string, tracks: boolean): Pieces {
-    if (this.#independent !== "byte-level") return this.#whole(word, tracks);
     const into = noPieces();
-    this.#model(byteLevel(TrackedText.of(word, tracks)), into);
+    const text = TrackedText.of(word, tracks);
+    if (this.#independent === "byte-level") this.#model(byteLevel(text), into);
+    else {
+      // Added tokens are not in it: the whole text was searched for them.
+      const { normaliser, preTokeniser } = this.#parts;
+      for (const part of preTokeniser.split(normaliser.apply(text))) this.#model(part, into);
+    }
     return into;
   }
 

@@ -12,7 +12,7 @@ import {
   wholeNumber,
 } from "./components.ts";
 import { byteLevel, compile, escapePattern, type Independence, insertAtStart } from "./normalisers.ts";
-import { TrackedBuilder, type TrackedText } from "./tracked-text.ts";
+import { isPrintable, TrackedBuilder, type TrackedText } from "./tracked-text.ts";
 
 export interface PreTokeniser {
   split(text: TrackedText): TrackedText[];
@@ -65,11 +65,17 @@ export function createPreTokeniser(config: unknown, depth = 0): PreTokeniser {
     }
     case "BertPreTokenizer":
       return {
-        split: (text) => cut(text, SPACES, "Removed").flatMap((part) => cut(part, PUNCTUATION, "Isolated")),
+        split: (text) => {
+          if (isWord(text.text)) return [text];
+          return cut(text, SPACES, "Removed").flatMap((part) => cut(part, PUNCTUATION, "Isolated"));
+        },
         independent: "words",
       };
     case "WhitespaceSplit":
-      return { split: (text) => cut(text, SPACES, "Removed"), independent: "words" };
+      return {
+        split: (text) => (text.text !== "" && isPrintable(text.text) ? [text] : cut(text, SPACES, "Removed")),
+        independent: "words",
+      };
     case "Whitespace":
       return {
         split: (text) =>
@@ -108,6 +114,15 @@ export function createPreTokeniser(config: unknown, depth = 0): PreTokeniser {
     default:
       throw unknownComponent(WHERE, type, PRE_TOKENISERS);
   }
+}
+
+/** Letters and digits of ASCII alone. */
+function isWord(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (!((unit > 96 && unit < 123) || (unit > 47 && unit < 58) || (unit > 64 && unit < 91))) return false;
+  }
+  return text !== "";
 }
 
 function metaspace(json: Json, where: string): PreTokeniser {
@@ -186,6 +201,7 @@ function behaviourOf(value: unknown, where: string): Behaviour {
  * @param invert matches count as what is between, and the other way round.
  */
 export function cut(text: TrackedText, pattern: RegExp, behaviour: Behaviour, invert = false): TrackedText[] {
+  if (text.text === "") return [];
   // [from, to, is a delimiter]
   const ranges: [number, number, boolean][] = [];
   let at = 0;

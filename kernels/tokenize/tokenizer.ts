@@ -204,5 +204,7 @@ function named(file: string, read: () => Pipeline): Pipeline {
 
 /** Lone surrogates replaced by U+FFFD (String.prototype.toWellFormed). */
 export function wellFormed(text: string): string {
-  return text.replace(/\p{Surrogate}/gu, "\ufffd");
+  for (let i = 0; i < text.length; i++)
+    if ((text.charCodeAt(i) & 0xf800) === 0xd800) return text.replace(/\p{Surrogate}/gu, "\ufffd");
+  return text;
 }

@@ -43,6 +43,15 @@ export class TrackedText {
   }
 }
 
+/** From ! to ~: no space, no control, nothing that a normalisation form changes. */
+export function isPrintable(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 33 || unit > 126) return false;
+  }
+  return true;
+}
+
 function isPair(text: string, at: number): boolean {
   return (text.charCodeAt(at) & 0xfc00) === 0xd800 && (text.charCodeAt(at + 1) & 0xfc00) === 0xdc00;
 }
