@@ -22,6 +22,7 @@ export class ReportBuilder {
   /** Rows whose instruction ends inside a piece, and rows with nothing left to pool. */
   readonly #merged: number[] = [];
   readonly #nothing: number[] = [];
+  #cached = 0;
   #n = 0;
   #tokens = 0;
   #unknown = 0;
@@ -62,6 +63,11 @@ export class ReportBuilder {
     else if (ids.some((id, i) => encoding.ids[i] !== id)) this.#merged.push(this.#n - 1);
   }
 
+  /** Count vectors that were not made but read from the cache. */
+  addCached(count: number): void {
+    this.#cached += count;
+  }
+
   finish(elapsedMs: number): EncodeReport {
     const pieces = this.#tokens - this.#n * this.#special + (this.#dropsUnknown ? this.#unknown : 0);
     const report: EncodeReport = {
@@ -74,6 +80,7 @@ export class ReportBuilder {
       scripts: this.#scripts.shares(),
       elapsedMs,
       textsPerSecond: elapsedMs > 0 ? (1000 * this.#n) / elapsedMs : 0,
+      ...(this.#cached > 0 ? { cached: this.#cached } : {}),
       warnings: [],
     };
     report.warnings = this.#warnings(report);

@@ -10,6 +10,7 @@ import type { EncoderSpec } from "./encoder-spec.ts";
 import type { Engine, TokenBatch } from "./engine.ts";
 import { cutPrompt, type PromptCut } from "./prompt-pooling.ts";
 import { type PromptTemplate, readPrompt } from "./prompt-template.ts";
+import { sharedVectorCache, type VectorCache } from "./vector-cache.ts";
 
 export interface EncodeOptions {
   /**
@@ -23,6 +24,11 @@ export interface EncodeOptions {
   batchSize?: number;
   /** Default: as the encoder says. True gives unit vectors; false cannot undo what the encoder's graph does. */
   normalise?: boolean;
+  /**
+   * "use" takes vectors from the cache on disk where they are there and keeps new ones; "refresh" makes all again and keeps
+   * them; "skip" leaves the cache alone. Default "use", where the process has a cache.
+   */
+  cache?: "use" | "refresh" | "skip";
 }
 
 /** Texts that are tokenised and sorted together: bounds memory, and progress starts at once. */
@@ -106,9 +112,11 @@ export class Encoder {
       coverage: this.#scripts(),
       missingPrompt: this.spec.needsPrompt && prompt.template === "" ? promptAdvice(this.spec) : undefined,
     });
+    const cache = this.#cache(options.cache);
     const meter = new Meter(n, started, onProgress);
     meter.show();
 
+    const kept: Promise<void>[] = [];
     type Outcome = { rows: Row[]; vectors: Float32Array } | { error: unknown };
     const finish = (outcome: Outcome) => {
       if ("error" in outcome) throw outcome.error;
@@ -116,6 +124,7 @@ export class Encoder {
         data.set(outcome.vectors.subarray(i * d, (i + 1) * d), index * d);
         meter.count(ids.length);
       });
+      if (cache !== undefined) kept.push(cache.store(this.#cacheContext, outcome.rows, outcome.vectors, d));
       meter.show();
     };
     // One batch runs while the next one is made: two are on their way, and an error waits for its turn.
@@ -123,8 +132,11 @@ export class Encoder {
     for (let start = 0; start < n; start += CHUNK_TEXTS) {
       const rows = await this.#rows(texts, start, Math.min(n, start + CHUNK_TEXTS), { prompt, cut }, report, signal);
       meter.expect(rows);
+      const missing =
+        cache === undefined || options.cache === "refresh" ? rows : this.#fromCache(cache, rows, data, meter);
+      report.addCached(rows.length - missing.length);
       for (const batch of fillBatches(
-        rows,
+        missing,
         options.batchTokens ?? this.#batchTokens,
         this.#engine.sharing === "one" ? 1 : options.batchSize,
         this.#engine.sharing === "equal-lengths",
@@ -139,6 +151,7 @@ export class Encoder {
       }
     }
     if (ahead !== undefined) finish(await ahead);
+    await Promise.all(kept);
     if (options.normalise === true && !this.identity.normalised) normaliseRows(data, d);
     const normalised = this.identity.normalised || options.normalise === true;
     return new EmbeddingSet({
@@ -149,6 +162,36 @@ export class Encoder {
       prompt: prompt.template,
       report: report.finish(performance.now() - started),
     });
+  }
+
+  /** Tables without layers are faster than a cache; weights in training have no digest, and no cache either. */
+  #cache(wanted: EncodeOptions["cache"]): VectorCache | undefined {
+    const isStatic = this.spec.architecture === "static";
+    if (wanted === "skip" || isStatic || this.identity.specSha256 === undefined) return undefined;
+    return sharedVectorCache() ?? undefined;
+  }
+
+  get #cacheContext(): string {
+    const { specSha256, precision, provider } = this.identity;
+    return `1|${specSha256}|${precision}|${provider}`;
+  }
+
+  /** Puts what is in the cache into `data` and returns the other rows. */
+  #fromCache(cache: VectorCache, rows: Row[], data: Float32Array, meter: Meter): Row[] {
+    const d = this.dimensions;
+    const found = cache.lookup(this.#cacheContext, rows, d);
+    const missing: Row[] = [];
+    rows.forEach((row, i) => {
+      const vector = found[i];
+      if (vector === undefined) {
+        missing.push(row);
+        return;
+      }
+      data.set(vector, row.index * d);
+      meter.count(row.ids.length);
+    });
+    meter.show();
+    return missing;
   }
 
   /** Free the graph. Later calls of `encode` fail; twice is once. */

@@ -55,6 +55,8 @@ export interface EncodeReport {
   scripts: [script: string, share: number][];
   elapsedMs: number;
   textsPerSecond: number;
+  /** How many of the vectors were read from the cache on disk. */
+  cached?: number;
   /** Sentences a person must read before using a number: unknown words over 5 %, foreign script, truncation. */
   warnings: string[];
 }
