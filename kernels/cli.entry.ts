@@ -4,12 +4,14 @@
  */
 import { setDefaultContext } from "./api/context.ts";
 import type { Answer } from "./cli/answer.ts";
+import { cache } from "./cli/cache.ts";
 import type { CommandContext } from "./cli/context.ts";
 import { doctor } from "./cli/doctor.ts";
 import { encode } from "./cli/encode.ts";
 import { compare, evaluate } from "./cli/evaluate.ts";
 import { map } from "./cli/map.ts";
 import { resume, runs, train } from "./cli/train.ts";
+import { enableVectorCache } from "./encode/vector-cache.ts";
 import { defaultCompute } from "./graph/compute.ts";
 import { type CliReply, type CliRequest, cliRequestSchema } from "./protocol/cli-messages.ts";
 import { toErrorData } from "./protocol/errors.ts";
@@ -57,6 +59,8 @@ function run(request: CliRequest): Promise<Answer> | Answer {
     clear: () => undefined,
     runStarted: (folder) => context.note(`run folder: ${folder}`),
   });
+  const problem = enableVectorCache();
+  if (problem !== null && request.command !== "cache") context.note(problem);
   switch (request.command) {
     case "encode":
       return encode(request, context);
@@ -72,6 +76,8 @@ function run(request: CliRequest): Promise<Answer> | Answer {
       return resume(request, context);
     case "runs":
       return runs(request);
+    case "cache":
+      return cache(request);
     case "doctor":
       return doctor();
     default:

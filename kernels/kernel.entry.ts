@@ -41,6 +41,9 @@
  * busy and idle. Output of a finished cell (a timer it left behind) still comes with that cell's id.
  */
 import "./runtime/install.ts";
+import { enableVectorCache } from "./encode/vector-cache.ts";
 import { startKernel } from "./runtime/kernel.ts";
 
+// Without it encoding only takes longer; `parallax doctor` and vectorCache() say more.
+enableVectorCache();
 startKernel();

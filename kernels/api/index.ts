@@ -1,6 +1,7 @@
 /** The public module "parallax": what cells, scripts and the command line import. One file per noun. */
 export { DISPLAY, type Displayable, type MimeBundle } from "../protocol/display.ts";
 export { CancelledError, ParallaxError } from "../protocol/errors.ts";
+export { clearVectorCache, type VectorCacheInfo, vectorCache } from "./cache.ts";
 export { clearOutput, type DisplayHandle, display, html, markdown } from "./display.ts";
 export { EmbeddingSet, type EncodeOptions, encode } from "./encode.ts";
 export { Encoder, type EncoderLike, type EncoderOptions, type EncoderSpec, loadEncoder } from "./encoder.ts";

@@ -47,6 +47,7 @@ export const cliRequestSchema = z.discriminatedUnion("command", [
   z.object({ command: z.literal("train"), config: z.string() }),
   z.object({ command: z.literal("resume"), folder: z.string() }),
   z.object({ command: z.literal("runs"), folder: z.string() }),
+  z.object({ command: z.literal("cache"), action: z.enum(["info", "clear"]) }),
   z.object({ command: z.literal("doctor") }),
 ]);
 export type CliRequest = z.infer<typeof cliRequestSchema>;

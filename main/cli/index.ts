@@ -237,6 +237,17 @@ program
   .addOption(jsonOption())
   .action((folder: string, o: JsonOption) => finish(runCompute({ command: "runs", folder }, o)));
 
+const cacheCommand = program.command("cache").description("vectors of earlier encodes, kept on disk");
+for (const [action, description] of [
+  ["info", "how many, how large, where"],
+  ["clear", "remove them all"],
+] as const)
+  cacheCommand
+    .command(action)
+    .description(description)
+    .addOption(jsonOption())
+    .action((o: JsonOption) => finish(runCompute({ command: "cache", action }, o)));
+
 program
   .command("doctor")
   .description("say what works on this computer, what is missing and how to get it")
