@@ -41,7 +41,7 @@ const RESERVED = {
 
 /** Files that may use Node's modules although their layer is pure. */
 const NODE_ALLOWED = [
-  /^kernels\/graph\/(session|compute|compute\.worker|model-file|package-root)\.ts$/,
+  /^kernels\/graph\/(session|compute|compute\.worker|model-file|package-root|runtime-folder)\.ts$/,
   /^kernels\/(files|hub|tokenize|encode|data|figure|map|train|encoders|api|runtime|cli)\//,
   /^kernels\/[a-z]+\.entry\.ts$/,
   /^main\/(host|server|cli|electron)\//,

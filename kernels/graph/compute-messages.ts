@@ -2,6 +2,7 @@
 import type { ErrorData } from "../protocol/errors.ts";
 import type { ProviderReport, SessionOptions } from "./compute-types.ts";
 import type { ValueInfo } from "./ir.ts";
+import type { NodePlacement } from "./placement.ts";
 import type { Tensor } from "./tensor.ts";
 
 export type ComputeRequest =
@@ -11,6 +12,7 @@ export type ComputeRequest =
       options: SessionOptions;
     }
   | { method: "run"; session: number; feeds: Record<string, Tensor>; outputs?: readonly string[] }
+  | { method: "placement"; session: number }
   | { method: "dispose"; session: number }
   | { method: "counts" }
   | { method: "collect" }
@@ -29,6 +31,11 @@ export interface CreatedSession {
   report: ProviderReport;
   inputs: readonly ValueInfo[];
   outputs: readonly ValueInfo[];
+}
+
+export interface PlacementAnswer {
+  placement: NodePlacement[] | undefined;
+  report: ProviderReport;
 }
 
 /** What the thread is started with. */

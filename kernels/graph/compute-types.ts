@@ -1,14 +1,17 @@
 /** What it means to run a graph, whoever does it: this thread or a thread of its own. */
 import type { Graph, ValueInfo } from "./ir.ts";
+import type { NodePlacement } from "./placement.ts";
 import type { Tensor } from "./tensor.ts";
 
-export type ProviderName = "cpu" | "webgpu" | "cuda" | "dml" | "coreml";
+/** The one list of execution providers: code, settings, specs and the command line choose from it. */
+export const PROVIDER_NAMES = ["cpu", "webgpu", "cuda", "dml", "coreml"] as const;
+export type ProviderName = (typeof PROVIDER_NAMES)[number];
 
 export interface ProviderReport {
   /** Where the graph really runs. */
   provider: string;
   requested: string;
-  /** Nodes that run elsewhere, when the provider could not take them. */
+  /** Names of the nodes that ran elsewhere because the provider could not take them. Known after `placement()`. */
   fallbackNodes?: string[];
   threads: number;
 }
@@ -20,6 +23,11 @@ export interface SessionOptions {
   threads?: number;
   /** Keep freed memory for the next run. Default true: about a fifth faster, twice the memory. */
   memoryArena?: boolean;
+  /**
+   * Record where each node runs until `placement()` is asked. Default: for every provider but the CPU, where all nodes run
+   * where they should. Costs a few µs a node.
+   */
+  recordPlacement?: boolean;
   /** Write a profile of each node to files that start so (a tool for us). */
   profile?: string;
 }
@@ -43,6 +51,12 @@ export interface GraphSession {
    *   session.run-failed, session.disposed, compute.thread-died, compute.terminated
    */
   run(feeds: Record<string, Tensor>, options?: RunOptions): Promise<Record<string, Tensor>>;
+  /**
+   * Where each node of the last run really ran; ends the recording, and fills `report.fallbackNodes`. Later calls give the
+   * same answer. Undefined when nothing was recorded or nothing ran yet.
+   * @throws {ParallaxError} session.provider-unused when no node ran where it was asked for
+   */
+  placement(): Promise<NodePlacement[] | undefined>;
   /** Frees the model. Twice is once. */
   dispose(): Promise<void>;
 }
@@ -53,7 +67,10 @@ export type ModelSource =
   | { path: string };
 
 export interface Compute {
-  /** @throws {ParallaxError} session.create-failed, session.no-provider, session.no-runtime, compute.thread-died */
+  /**
+   * @throws {ParallaxError} session.create-failed, session.no-provider, session.provider-not-installed,
+   *   session.no-adapter, session.no-driver, session.no-runtime, compute.thread-died
+   */
   createSession(source: ModelSource, options?: SessionOptions): Promise<GraphSession>;
   /** Sessions that live, and their outputs not yet collected. */
   counts(): Promise<{ sessions: number; tensors: number }>;

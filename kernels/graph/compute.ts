@@ -11,6 +11,7 @@ import {
   type ComputeRequest,
   type ComputeThreadData,
   type CreatedSession,
+  type PlacementAnswer,
   STOPPING,
 } from "./compute-messages.ts";
 import type {
@@ -24,10 +25,12 @@ import type {
 import type { ValueInfo } from "./ir.ts";
 import { encodeModel } from "./onnx-write.ts";
 import { packageRoot } from "./package-root.ts";
+import type { NodePlacement } from "./placement.ts";
 import { createSession, runtimeReport, sessionCounts } from "./session.ts";
 import type { Tensor } from "./tensor.ts";
 
-export type * from "./compute-types.ts";
+export * from "./compute-types.ts";
+export type { NodePlacement } from "./placement.ts";
 
 /** Sessions live in the calling thread, which each run blocks. Feeds are not copied, `fetches` are filled in place. */
 export function inThreadCompute(): Compute {
@@ -197,6 +200,12 @@ class RemoteSession implements GraphSession {
       ...(options.outputs ? { outputs: options.outputs } : {}),
     };
     return (await this.#thread.call(request)) as Record<string, Tensor>;
+  }
+
+  async placement(): Promise<NodePlacement[] | undefined> {
+    const answer = (await this.#thread.call({ method: "placement", session: this.#id })) as PlacementAnswer;
+    Object.assign(this.report, answer.report);
+    return answer.placement;
   }
 
   async dispose(): Promise<void> {

@@ -11,6 +11,7 @@ import {
   type ComputeRequest,
   type ComputeThreadData,
   type CreatedSession,
+  type PlacementAnswer,
   STOPPING,
 } from "./compute-messages.ts";
 import type { GraphSession } from "./compute-types.ts";
@@ -52,6 +53,11 @@ async function answer(request: ComputeRequest): Promise<unknown> {
       return Object.fromEntries(
         Object.entries(results).map(([name, value]) => [name, { ...value, data: value.data.slice() }]),
       );
+    }
+    case "placement": {
+      const session = sessionOf(request.session);
+      const placement = await session.placement();
+      return { placement, report: session.report } satisfies PlacementAnswer;
     }
     case "dispose": {
       const session = sessions.get(request.session);

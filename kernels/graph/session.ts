@@ -2,14 +2,24 @@
  * Runs graphs with ONNX Runtime. The only file that imports it. A run blocks the calling thread from start to end, so
  * everything but the trainer reaches this file through a compute thread (compute.ts).
  */
-import { availableParallelism } from "node:os";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { availableParallelism, tmpdir } from "node:os";
 import path from "node:path";
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
 import { ParallaxError } from "../protocol/errors.ts";
-import type { GraphSession, ModelSource, ProviderReport, SessionOptions } from "./compute-types.ts";
+import type { GraphSession, ModelSource, ProviderName, ProviderReport, SessionOptions } from "./compute-types.ts";
 import { formatShape } from "./dims.ts";
 import type { Graph, ValueInfo } from "./ir.ts";
 import { encodeModel, weightBytes } from "./onnx-write.ts";
+import { type NodePlacement, readPlacement } from "./placement.ts";
+import {
+  checkProviderName,
+  providerFailure,
+  providerNotInstalled,
+  providerUnknownHere,
+  providerUnused,
+} from "./providers.ts";
+import { missingProviderFiles } from "./runtime-folder.ts";
 import { BYTES_PER_ELEMENT, type DType, elementCount, type Tensor } from "./tensor.ts";
 
 type Ort = typeof import("onnxruntime-node");
@@ -114,23 +124,21 @@ const reason = (error: unknown) =>
 
 /**
  * Loads a model in the calling thread.
- * @throws {ParallaxError} session.create-failed, session.no-provider, session.no-runtime
+ * @throws {ParallaxError} session.create-failed, session.no-provider, session.provider-not-installed, session.no-adapter,
+ *   session.no-driver, session.no-runtime. Never another provider than the one that was asked for.
  */
 export async function createSession(source: ModelSource, options: SessionOptions = {}): Promise<GraphSession> {
   const ort = await loadRuntime();
-  const provider = options.provider ?? "cpu";
+  const provider = checkProviderName(options.provider ?? "cpu");
   const known = ort.listSupportedBackends().map((backend) => backend.name);
-  if (!known.includes(provider))
-    throw new ParallaxError(
-      "session.no-provider",
-      `The provider "${provider}" is not part of this installation (${known.join(", ")} are).`,
-      {
-        kind: "environment",
-        hint: 'Use provider "cpu".',
-      },
-    );
+  if (!known.includes(provider)) throw providerUnknownHere(provider, `${process.platform} ${process.arch}`, known);
+  const missing = missingProviderFiles(provider);
+  if (missing.length > 0) throw providerNotInstalled(provider, missing);
   const { model, weights, external } = prepare(source);
   const threads = options.threads ?? defaultThreads(weights);
+  const records = options.profile === undefined && (options.recordPlacement ?? provider !== "cpu");
+  const recording = records ? mkdtempSync(path.join(tmpdir(), "parallax-placement-")) : undefined;
+  const profile = recording === undefined ? options.profile : path.join(recording, "run");
   const settings: InferenceSession.SessionOptions = {
     executionProviders: [provider],
     intraOpNumThreads: threads,
@@ -143,7 +151,7 @@ export async function createSession(source: ModelSource, options: SessionOptions
     enableCpuMemArena: options.memoryArena ?? true,
     logSeverityLevel: 3,
     ...(external ? { externalData: external } : {}),
-    ...(options.profile ? { enableProfiling: true, profileFilePrefix: options.profile } : {}),
+    ...(profile === undefined ? {} : { enableProfiling: true, profileFilePrefix: profile }),
   };
   let session: InferenceSession;
   try {
@@ -151,6 +159,9 @@ export async function createSession(source: ModelSource, options: SessionOptions
       ? ort.InferenceSession.create(model, settings)
       : ort.InferenceSession.create(model, settings));
   } catch (error) {
+    if (recording !== undefined) rmSync(recording, { recursive: true, force: true });
+    const failure = providerFailure(provider, reason(error));
+    if (failure !== undefined) throw failure;
     const what = "path" in source ? source.path : "graph" in source ? `the graph "${source.graph.name}"` : "the model";
     throw new ParallaxError(
       "session.create-failed",
@@ -165,7 +176,7 @@ export async function createSession(source: ModelSource, options: SessionOptions
     );
   }
   liveSessions++;
-  return new LocalSession(ort, session, { provider, requested: provider, threads });
+  return new LocalSession(ort, session, { provider, requested: provider, threads }, recording);
 }
 
 function describeValues(metadata: readonly InferenceSession.ValueMetadata[]): ValueInfo[] {
@@ -186,8 +197,13 @@ class LocalSession implements GraphSession {
   readonly outputs: readonly ValueInfo[];
   #ort: Ort;
   #session: InferenceSession | undefined;
+  /** Folder of the profile that is being written. */
+  #recording: string | undefined;
+  #placement: NodePlacement[] | undefined;
+  #hasRun = false;
 
-  constructor(ort: Ort, session: InferenceSession, report: ProviderReport) {
+  constructor(ort: Ort, session: InferenceSession, report: ProviderReport, recording: string | undefined) {
+    this.#recording = recording;
     this.#ort = ort;
     this.#session = session;
     this.report = report;
@@ -245,6 +261,7 @@ class LocalSession implements GraphSession {
         },
       );
     }
+    this.#hasRun = true;
     const named: Record<string, Tensor> = {};
     let fresh = 0;
     for (const [name, result] of Object.entries(results)) {
@@ -261,6 +278,27 @@ class LocalSession implements GraphSession {
     return named;
   }
 
+  async placement(): Promise<NodePlacement[] | undefined> {
+    const recording = this.#recording;
+    if (recording === undefined || !this.#session || !this.#hasRun) return this.#placement;
+    this.#session.endProfiling();
+    const file = readdirSync(recording)[0];
+    const placement = readPlacement(file === undefined ? "" : readFileSync(path.join(recording, file), "utf8"));
+    this.#forgetRecording();
+    if (placement.length === 0) return undefined;
+    const nodes = placement.reduce((sum, entry) => sum + entry.nodes, 0);
+    const { provider } = this.report;
+    if (!placement.some((entry) => entry.provider === provider)) throw providerUnused(provider as ProviderName, nodes);
+    this.#placement = placement;
+    this.report.fallbackNodes = placement.filter((entry) => entry.provider !== provider).flatMap(({ names }) => names);
+    return placement;
+  }
+
+  #forgetRecording(): void {
+    if (this.#recording !== undefined) rmSync(this.#recording, { recursive: true, force: true });
+    this.#recording = undefined;
+  }
+
   #toOrt(value: Tensor): OrtTensor {
     // Shared memory is refused by ONNX Runtime; everything else is used where it is.
     const data = value.data.buffer instanceof ArrayBuffer ? value.data : value.data.slice();
@@ -272,7 +310,11 @@ class LocalSession implements GraphSession {
     if (!session) return;
     this.#session = undefined;
     liveSessions--;
-    await session.release();
+    try {
+      await session.release();
+    } finally {
+      this.#forgetRecording();
+    }
   }
 }
 
