@@ -29,7 +29,8 @@ export interface PipelineParts {
 
 /** Parts up to this many units are remembered. */
 const REMEMBERED_UNITS = 48;
-const REMEMBERED_WORDS = 65_536;
+/** About 40 MB when full. Half as many would be dropped before they are needed again in a mixed corpus. */
+const REMEMBERED_WORDS = 262_144;
 /** A mark after a space may act on the space. */
 const MARK_AFTER_SPACE = / [\p{M}\p{Grapheme_Extend}\u200d]/u;
 
@@ -70,7 +71,7 @@ export class Pipeline {
   readonly #normalised: AddedTokenFinder;
   readonly #independent: Independence | "byte-level";
   readonly #words = new Recent<Word>(REMEMBERED_WORDS);
-  readonly #pieces = new Recent<Pieces>(REMEMBERED_WORDS >> 1);
+  readonly #pieces = new Recent<Pieces>(REMEMBERED_WORDS >> 2);
 
   constructor(parts: PipelineParts) {
     this.#parts = parts;

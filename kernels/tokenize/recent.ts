@@ -1,5 +1,12 @@
 /** A bounded map that forgets what was not used lately: two halves, the older one dropped when the newer is full. */
 
+/** From this length on, V8 keeps a part of a string as a view that holds the whole text in memory. */
+const SLICED = 13;
+
+function copied(text: string): string {
+  return Buffer.from(text, "utf16le").toString("utf16le");
+}
+
 export class Recent<V> {
   #young = new Map<string, V>();
   #old = new Map<string, V>();
@@ -23,6 +30,6 @@ export class Recent<V> {
       this.#old = this.#young;
       this.#young = new Map();
     }
-    this.#young.set(key, value);
+    this.#young.set(key.length < SLICED ? key : copied(key), value);
   }
 }
