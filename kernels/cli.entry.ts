@@ -6,6 +6,7 @@ import { setDefaultContext } from "./api/context.ts";
 import type { Answer } from "./cli/answer.ts";
 import { cache } from "./cli/cache.ts";
 import type { CommandContext } from "./cli/context.ts";
+import { corpusEncode, corpusNearest } from "./cli/corpus.ts";
 import { doctor } from "./cli/doctor.ts";
 import { encode } from "./cli/encode.ts";
 import { compare, evaluate } from "./cli/evaluate.ts";
@@ -76,6 +77,10 @@ function run(request: CliRequest): Promise<Answer> | Answer {
       return resume(request, context);
     case "runs":
       return runs(request);
+    case "corpus-encode":
+      return corpusEncode(request);
+    case "corpus-nearest":
+      return corpusNearest(request);
     case "cache":
       return cache(request);
     case "doctor":

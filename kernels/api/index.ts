@@ -2,6 +2,15 @@
 export { DISPLAY, type Displayable, type MimeBundle } from "../protocol/display.ts";
 export { CancelledError, ParallaxError } from "../protocol/errors.ts";
 export { clearVectorCache, type VectorCacheInfo, vectorCache } from "./cache.ts";
+export {
+  Corpus,
+  type EncodeCorpusOptions,
+  encodeCorpus,
+  type NearestTexts,
+  type NearestTextsOptions,
+  type NearText,
+  openCorpus,
+} from "./corpus.ts";
 export { clearOutput, type DisplayHandle, display, html, markdown } from "./display.ts";
 export { EmbeddingSet, type EncodeOptions, encode } from "./encode.ts";
 export { Encoder, type EncoderLike, type EncoderOptions, type EncoderSpec, loadEncoder } from "./encoder.ts";

@@ -4,6 +4,7 @@ import { type AsyncBuffer, type FileMetaData, parquetMetadataAsync, parquetReadO
 import { compressors } from "hyparquet-compressors";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
+import { placesOf } from "./places.ts";
 import { checkCancelled, openFile } from "./source.ts";
 import { Table } from "./table-data.ts";
 
@@ -40,6 +41,48 @@ export async function readParquet(file: string, name: string, limit: number, ctx
       if (start >= total) break;
     }
     return Table.fromColumns(columns, name);
+  } finally {
+    await handle.close();
+  }
+}
+
+/** Rows decoded at a time when a file is streamed. */
+const STREAMED_ROWS = 20_000;
+
+/**
+ * Values of some columns, row by row, a slice of a row group at a time.
+ * @throws {ParallaxError} table.missing-column, table.broken-parquet, table.not-found; work.cancelled between slices
+ */
+export async function* parquetRows(
+  file: string,
+  name: string,
+  wanted: readonly string[],
+  ctx: WorkContext,
+): AsyncGenerator<unknown[][]> {
+  const { handle, size } = await openFile(file);
+  try {
+    const buffer = bufferOf(handle, size);
+    const metadata = await understood(name, () => parquetMetadataAsync(buffer));
+    placesOf(columnNames(metadata), wanted, name);
+    let first = 0;
+    for (const group of metadata.row_groups) {
+      const end = first + Number(group.num_rows);
+      for (let start = first; start < end; start += STREAMED_ROWS) {
+        checkCancelled(ctx, `Reading ${name}`);
+        const rows = await understood(name, () =>
+          parquetReadObjects({
+            file: buffer,
+            metadata,
+            compressors,
+            columns: [...wanted],
+            rowStart: start,
+            rowEnd: Math.min(end, start + STREAMED_ROWS),
+          }),
+        );
+        yield rows.map((row) => wanted.map((column) => plain(row[column])));
+      }
+      first = end;
+    }
   } finally {
     await handle.close();
   }

@@ -65,7 +65,7 @@ export async function readTable(file: string, options: ReadTableOptions = {}): P
   }
 }
 
-function formatOf(file: string): TableFormat {
+export function formatOf(file: string): TableFormat {
   const bare = file.toLowerCase().replace(/\.gz$/, "");
   const format = FORMATS[path.extname(bare)];
   if (format !== undefined) return format;
@@ -85,7 +85,7 @@ function emptyError(name: string, found: string): ParallaxError {
 }
 
 /** Column names from a header; a nameless column gets its place as name, two of one name are refused. */
-function header(cells: readonly string[], name: string): string[] {
+export function header(cells: readonly string[], name: string): string[] {
   const names = cells.map((cell, j) => (cell === "" ? `column${j + 1}` : cell));
   const twice = names.find((cell, j) => names.indexOf(cell) !== j);
   if (twice !== undefined)
@@ -238,7 +238,7 @@ export async function readText(file: string, ctx: WorkContext = {}): Promise<str
   return parts.join("");
 }
 
-function parseJson(text: string, name: string, line: number | undefined): unknown {
+export function parseJson(text: string, name: string, line: number | undefined): unknown {
   try {
     return JSON.parse(text) as unknown;
   } catch (error) {
@@ -257,7 +257,7 @@ function parseJson(text: string, name: string, line: number | undefined): unknow
   }
 }
 
-function objectOf(
+export function objectOf(
   value: unknown,
   name: string,
   where: string,

@@ -77,6 +77,16 @@ export class Encoder {
     return this.#engine.dimensions;
   }
 
+  /** Padded tokens a batch, when a call does not say. */
+  get batchTokens(): number {
+    return this.#batchTokens;
+  }
+
+  /** Threads of its graph; undefined for tables without one. */
+  get threads(): number | undefined {
+    return this.#engine.threads;
+  }
+
   get isDisposed(): boolean {
     return this.#disposed;
   }

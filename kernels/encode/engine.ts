@@ -23,6 +23,7 @@ export interface Engine {
   readonly dimensions: number;
   readonly provider: string;
   readonly precision: string;
+  readonly threads?: number;
   /** Whether tokens can be left out of the pooling: not where a foreign graph pools by itself. */
   readonly masksPooling: boolean;
   /**
@@ -106,6 +107,7 @@ export async function sessionEngine(session: GraphSession, options: SessionEngin
       masksPooling: !pooled || plan.poolingMask !== undefined,
       sharing: await sharingOf(encode, options.probe),
       provider: session.report.provider,
+      threads: session.report.threads,
       precision: options.precision,
       run: encode,
       dispose: () => session.dispose(),

@@ -237,6 +237,79 @@ program
   .addOption(jsonOption())
   .action((folder: string, o: JsonOption) => finish(runCompute({ command: "runs", folder }, o)));
 
+const corpusCommand = program
+  .command("corpus")
+  .description("tables of any size as vectors on disk, and the nearest texts in them");
+corpusCommand
+  .command("encode")
+  .description("encode a column into a corpus folder; stopped or killed, the same command goes on")
+  .addOption(encoderOption())
+  .requiredOption("-i, --in <file>", "table: tsv, csv, jsonl, txt (.gz) or parquet", absolute)
+  .requiredOption("-c, --column <name>", "column with the texts")
+  .option("--id <name>", "column that names the rows")
+  .option("--prompt <template>", 'prompt with a place for the text, e.g. "passage: {text}"')
+  .option("--float16", "half the size on disk")
+  .requiredOption("-o, --out <folder>", "corpus folder", absolute)
+  .addOption(jsonOption())
+  .action(
+    (
+      o: {
+        encoder: string;
+        in: string;
+        column: string;
+        id?: string;
+        prompt?: string;
+        float16?: true;
+        out: string;
+      } & JsonOption,
+    ) =>
+      finish(
+        runCompute(
+          {
+            command: "corpus-encode",
+            encoder: o.encoder,
+            file: o.in,
+            column: o.column,
+            id: o.id ?? null,
+            prompt: o.prompt ?? null,
+            out: o.out,
+            float16: o.float16 === true,
+          },
+          o,
+        ),
+      ),
+  );
+corpusCommand
+  .command("nearest")
+  .description("the texts of a corpus nearest to each query")
+  .argument("<folder>", "corpus folder", absolute)
+  .argument("<query...>", "texts to look for")
+  .addOption(new Option("-k <n>", "texts a query").argParser(number("-k", 1)).default(10))
+  .option("--exact", "compare with every text, whatever the size")
+  .option("--approximate", "use an index, whatever the size")
+  .option("--prompt <template>", "prompt of the queries (default: the encoder's own for queries)")
+  .addOption(jsonOption())
+  .action(
+    (
+      folder: string,
+      queries: string[],
+      o: { k: number; exact?: true; approximate?: true; prompt?: string } & JsonOption,
+    ) =>
+      finish(
+        runCompute(
+          {
+            command: "corpus-nearest",
+            folder,
+            queries,
+            k: o.k,
+            exact: o.exact ? true : o.approximate ? false : null,
+            prompt: o.prompt ?? null,
+          },
+          o,
+        ),
+      ),
+  );
+
 const cacheCommand = program.command("cache").description("vectors of earlier encodes, kept on disk");
 for (const [action, description] of [
   ["info", "how many, how large, where"],
