@@ -25,6 +25,7 @@ const NODE_ENTRIES = [
   "kernels/kernel.entry.ts",
   "kernels/trainer.entry.ts",
   "kernels/cli.entry.ts",
+  "kernels/provider-check.entry.ts",
   "kernels/graph/compute.worker.ts",
   "kernels/runtime/interrupt.worker.ts",
   "kernels/runtime/loader.hooks.ts",

@@ -1,4 +1,5 @@
 /** An encoder at work: texts → prompt → tokens → batches → graph → vectors, in the order of the texts. */
+import { describeFallback, type NodePlacement } from "../graph/placement.ts";
 import { CancelledError, ParallaxError } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
 import type { EncoderIdentity } from "../protocol/results.ts";
@@ -10,6 +11,7 @@ import type { EncoderSpec } from "./encoder-spec.ts";
 import type { Engine, TokenBatch } from "./engine.ts";
 import { cutPrompt, type PromptCut } from "./prompt-pooling.ts";
 import { type PromptTemplate, readPrompt } from "./prompt-template.ts";
+import type { ProviderCheck } from "./provider-check.ts";
 import { sharedVectorCache, type VectorCache } from "./vector-cache.ts";
 
 export interface EncodeOptions {
@@ -43,6 +45,19 @@ interface Row {
   skip: number;
 }
 
+/** Where an encoder's graph runs, as it was found, not as it was asked for. */
+export interface EncoderProvider {
+  /** "cpu", "webgpu", "cuda", "dml", "coreml". */
+  name: string;
+  threads: number;
+  /** Nodes of the graph by provider; null on the CPU, where all of them run, and for tables. */
+  placement: readonly NodePlacement[] | null;
+  /** "6 of 76 nodes run on the CPU (Concat 2, …; 0.1 % of the time)"; null when none does. */
+  fallback: string | null;
+  /** The test against the CPU that it passed; null on the CPU. */
+  check: ProviderCheck | null;
+}
+
 export class Encoder {
   readonly spec: EncoderSpec;
   readonly identity: EncoderIdentity;
@@ -51,6 +66,7 @@ export class Encoder {
   readonly #batchTokens: number;
   readonly #tokenise: (text: string) => Encoding;
   readonly #ownTokens: boolean;
+  readonly #check: ProviderCheck | null;
   #coverage: ReadonlyMap<string, ScriptCoverage> | undefined | null = null;
   #disposed = false;
 
@@ -63,7 +79,10 @@ export class Encoder {
     batchTokens: number;
     /** Ids of a text, for encoders that do not take the tokenizer's own. */
     tokenise?: (text: string) => Encoding;
+    /** The self-test that its provider passed. */
+    check?: ProviderCheck | undefined;
   }) {
+    this.#check = parts.check ?? null;
     this.spec = parts.spec;
     this.identity = parts.identity;
     this.tokenizer = parts.tokenizer;
@@ -85,6 +104,13 @@ export class Encoder {
   /** Threads of its graph; undefined for tables without one. */
   get threads(): number | undefined {
     return this.#engine.threads;
+  }
+
+  /** Where it runs: provider, threads, nodes that run elsewhere, the self-test. */
+  get provider(): EncoderProvider {
+    const { provider: name, threads = 1, placement } = this.#engine;
+    const fallback = placement === undefined ? null : (describeFallback(placement, name) ?? null);
+    return { name, threads, placement: placement ?? null, fallback, check: this.#check };
   }
 
   get isDisposed(): boolean {

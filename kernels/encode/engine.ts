@@ -1,5 +1,5 @@
 /** What turns token ids into vectors: a graph session, whoever made the graph, or a plain table. */
-import type { GraphSession } from "../graph/compute.ts";
+import type { GraphSession, NodePlacement } from "../graph/compute.ts";
 import type { ValueInfo } from "../graph/ir.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
 import { checkDense, type DenseHead } from "../model/dense.ts";
@@ -22,6 +22,8 @@ export interface TokenBatch {
 export interface Engine {
   readonly dimensions: number;
   readonly provider: string;
+  /** Where each node of the graph ran; absent on the CPU, where all of them run. */
+  readonly placement?: readonly NodePlacement[] | undefined;
   readonly precision: string;
   readonly threads?: number;
   /** Whether tokens can be left out of the pooling: not where a foreign graph pools by itself. */
@@ -43,6 +45,8 @@ export interface SessionEngineOptions {
   /** Linear layers for pooled vectors; our own graphs have theirs inside. */
   dense?: readonly DenseHead[];
   normalise: boolean;
+  /** The provider that was asked for. */
+  provider?: string;
   precision: string;
   /** Ids of a short text, for the first run, which shows what the outputs really are. */
   probe: readonly number[];
@@ -102,12 +106,16 @@ export async function sessionEngine(session: GraphSession, options: SessionEngin
       if (options.normalise) normaliseRows(vectors, dimensions);
       return vectors;
     };
+    const sharing = await sharingOf(encode, options.probe);
+    // Kernels are compiled by the first runs, so the last one's times are those that count.
+    const placement = await session.placement();
     return {
       dimensions,
       masksPooling: !pooled || plan.poolingMask !== undefined,
-      sharing: await sharingOf(encode, options.probe),
+      sharing,
       provider: session.report.provider,
       threads: session.report.threads,
+      placement,
       precision: options.precision,
       run: encode,
       dispose: () => session.dispose(),
@@ -225,6 +233,8 @@ async function probe(
     try {
       result = await run(batch, output);
     } catch (error) {
+      // On a graphics card the provider is as likely to blame as the file.
+      if (options.provider !== undefined && options.provider !== "cpu") throw error;
       throw new ParallaxError(
         "encoder.not-an-encoder",
         `${options.name} was given two texts of ${t} tokens and failed: ${(error as Error).message} Nothing was loaded.`,
@@ -240,14 +250,24 @@ async function probe(
     const pooled = dims.length === 2 && dims[0] === 2;
     if (!pooled && !(dims.length === 3 && dims[0] === 2 && dims[1] === t)) continue;
     if (asFloat32(result).some((value) => !Number.isFinite(value)))
-      throw new ParallaxError(
-        "encoder.not-finite",
-        `${options.name} gives numbers that are not finite for a text of ${t} tokens. Its weights are damaged; nothing was loaded.`,
-        {
-          hint: "Download or export the model again.",
-          details: { file: options.name, output: output.name },
-        },
-      );
+      throw options.provider !== undefined && options.provider !== "cpu"
+        ? new ParallaxError(
+            "provider.wrong-numbers",
+            `${options.name} gives numbers that are not finite on provider "${options.provider}". Nothing was loaded.`,
+            {
+              kind: "environment",
+              hint: 'Use provider "cpu"; if its numbers are not finite either, the file is damaged.',
+              details: { file: options.name, provider: options.provider },
+            },
+          )
+        : new ParallaxError(
+            "encoder.not-finite",
+            `${options.name} gives numbers that are not finite for a text of ${t} tokens. Its weights are damaged; nothing was loaded.`,
+            {
+              hint: "Download or export the model again.",
+              details: { file: options.name, output: output.name },
+            },
+          );
     return { output, dims, pooled };
   }
   throw new ParallaxError(

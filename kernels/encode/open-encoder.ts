@@ -7,10 +7,13 @@ import {
   defaultCompute,
   type GraphSession,
   type ModelSource,
+  type ProviderName,
   type SessionOptions,
 } from "../graph/compute.ts";
 import type { Graph } from "../graph/ir.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
+import { describeFallback } from "../graph/placement.ts";
+import { checkProviderName } from "../graph/providers.ts";
 import { defaultThreads } from "../graph/session.ts";
 import { tensor } from "../graph/tensor.ts";
 import { type Architecture, architectureSizes, weightShapes } from "../model/architecture.ts";
@@ -37,7 +40,11 @@ import { fileSha256 } from "./file-digest.ts";
 import { cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
 import { modelWeights } from "./model-weights.ts";
 import { externalDataFiles } from "./onnx-external.ts";
+import { compareProviders, ensureChecked, type ProviderCheck, type ProviderComparison } from "./provider-check.ts";
+import { compareInChild } from "./provider-check-child.ts";
+import { defaultProvider } from "./provider-choice.ts";
 import { quantiseWeights } from "./quantise-weights.ts";
+import { REFERENCE_TEXTS } from "./reference-texts.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openWeights, weightFiles } from "./sharded-safetensors.ts";
 import { modelTableEngine, readStaticModel, staticTokens } from "./static-model.ts";
@@ -99,6 +106,62 @@ export async function openEncoder(reference: string, options: OpenOptions = {}):
 
 /** The same for a spec that is already known. */
 export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Promise<Encoder> {
+  const provider = providerFor(spec, options);
+  return open(spec, { ...options, provider }, provider !== "cpu");
+}
+
+/** The provider that was asked for, else the user's setting. A table has no graph that could run elsewhere. */
+function providerFor(spec: EncoderSpec, options: OpenOptions): ProviderName {
+  const provider = checkProviderName(options.provider ?? defaultProvider());
+  if (spec.architecture !== "static" || provider === "cpu") return provider;
+  if (options.provider === undefined) return "cpu";
+  throw new ParallaxError(
+    "encoder.no-graph",
+    `${spec.name} is a table of vectors: it runs on the CPU only, and provider "${provider}" was asked for. Nothing was loaded.`,
+    { hint: "Leave the provider out.", details: { provider, reference: spec.reference } },
+  );
+}
+
+/**
+ * The self-test: the same encoder on the CPU and on a provider, over the first `texts` reference texts. For the process
+ * that is made for it; `openSpec` does it by itself.
+ *
+ * @throws {ParallaxError} what loading on the provider throws
+ * Cost: loads the encoder twice.
+ */
+export async function compareOn(
+  spec: EncoderSpec,
+  provider: ProviderName,
+  options: OpenOptions,
+  texts: number = REFERENCE_TEXTS.length,
+): Promise<ProviderComparison> {
+  const opened: Encoder[] = [];
+  try {
+    // The provider first: where it is not there, nothing else is loaded.
+    for (const name of [provider, "cpu"] as const) opened.push(await open(spec, { ...options, provider: name }, false));
+    const [candidate, reference] = opened;
+    return await compareProviders(reference, candidate, REFERENCE_TEXTS.slice(0, texts), options.signal);
+  } finally {
+    for (const encoder of opened) await encoder.dispose();
+  }
+}
+
+/** The remembered self-test, or one that is made now: where the caller's own sessions live, else in a process of its own. */
+async function checkProvider(spec: EncoderSpec, graph: string, options: OpenOptions): Promise<ProviderCheck> {
+  const provider = options.provider ?? "cpu";
+  const { compute, signal, ...plain } = options;
+  return ensureChecked({
+    provider,
+    graph,
+    encoder: spec.name,
+    compare: () =>
+      compute === undefined
+        ? compareInChild({ spec, provider, options: plain, texts: REFERENCE_TEXTS.length }, signal)
+        : compareOn(spec, provider, options),
+  });
+}
+
+async function open(spec: EncoderSpec, options: OpenOptions, isChecked: boolean): Promise<Encoder> {
   const tokenizer = loadTokenizer(spec.tokenizer, { lowerCase: spec.lowerCase });
   const { signal } = options;
   const weightsSha256 = await weightsDigest(spec, signal);
@@ -107,12 +170,15 @@ export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Pr
     tokenizer: await fileSha256(spec.tokenizer, { signal }),
     dense: await Promise.all(spec.dense.map(({ file }) => fileSha256(file, { signal }))),
   };
+  const specDigest = specSha256(spec, digests);
+  const check = isChecked ? await checkProvider(spec, graphDigest(spec, specDigest), options) : undefined;
   const isModel2Vec = spec.architecture === "static" && !isDefaultReference(spec.reference);
   const engine = isModel2Vec
     ? modelTableEngine(readStaticModel(openSafetensors(spec.weights.file), tokenizer.vocabSize), spec)
     : spec.architecture === "static"
       ? openStatic(spec, tokenizer)
       : await openGraph(spec, tokenizer, weightsSha256, options);
+  const fallback = engine.placement && describeFallback(engine.placement, engine.provider);
   const identity: EncoderIdentity = {
     reference: spec.reference,
     name: spec.name,
@@ -122,8 +188,12 @@ export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Pr
     pooling: spec.architecture === "static" ? "static" : (spec.pooling ?? "model"),
     normalised: spec.normalise,
     weightsSha256,
-    specSha256: specSha256(spec, digests),
+    specSha256: specDigest,
     provider: engine.provider,
+    ...(fallback === undefined ? {} : { fallback }),
+    ...(check === undefined
+      ? {}
+      : { selfTest: { worstCosine: check.worstCosine, texts: check.texts, checkedAt: check.checkedAt } }),
     precision: engine.precision,
   };
   return new Encoder({
@@ -132,6 +202,7 @@ export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Pr
     tokenizer,
     engine,
     batchTokens: batchTokens(spec),
+    check,
     ...(isModel2Vec ? { tokenise: staticTokens(tokenizer, spec.maxTokens) } : {}),
   });
 }
@@ -197,6 +268,7 @@ async function openGraph(
     pooling: spec.pooling,
     ...(spec.architecture === "onnx" ? { dense: readDenseHeads(spec) } : {}),
     normalise: spec.normalise && spec.architecture === "onnx",
+    provider: options.provider ?? "cpu",
     precision: isInt8 ? "int8" : "float32",
     probe: tokenizer.encode("a", spec.maxTokens).ids,
     noPooling: () => noPooling(spec.folder),
@@ -238,12 +310,7 @@ async function openBuilt(
   options: OpenOptions,
 ): Promise<GraphSession> {
   const model = spec.model!;
-  const choices = {
-    pooling: spec.pooling!,
-    normalise: spec.normalise,
-    dense: readDenseHeads(spec),
-    poolingMask: spec.promptPooling === "exclude",
-  };
+  const choices = graphChoices(spec);
   const threads = options.threads ?? defaultThreads(architectureSizes(model).parameters);
   const session = { ...sessionOptions(options), threads };
   const build = (): Graph => {
@@ -252,8 +319,7 @@ async function openBuilt(
     return isInt8 ? quantiseWeights(graph) : graph;
   };
   // The builder's own output is part of the name, so a changed builder never meets an old graph.
-  const structure = encodeModel(buildEncoderGraph(model, shapesOnly(model), { ...choices, weightsAs: "inputs" }));
-  const key = graphKey(weightsSha256, structure, isInt8 ? "int8-rows-1" : "float32");
+  const key = graphKey(weightsSha256, graphStructure(spec), isInt8 ? "int8-rows-1" : "float32");
   let file: string;
   try {
     file = (await cachedGraph(key, build)).path;
@@ -269,6 +335,28 @@ async function openBuilt(
     forgetGraph(key);
     return compute(options).createSession({ path: (await cachedGraph(key, build)).path }, session);
   }
+}
+
+function graphChoices(spec: EncoderSpec) {
+  return {
+    pooling: spec.pooling!,
+    normalise: spec.normalise,
+    dense: readDenseHeads(spec),
+    poolingMask: spec.promptPooling === "exclude",
+  };
+}
+
+/** The graph that is built for a spec, without the numbers of its weights. */
+function graphStructure(spec: EncoderSpec): Uint8Array {
+  const model = spec.model!;
+  return encodeModel(buildEncoderGraph(model, shapesOnly(model), { ...graphChoices(spec), weightsAs: "inputs" }));
+}
+
+/** All that decides what a provider is given to compute. */
+function graphDigest(spec: EncoderSpec, specDigest: string): string {
+  const isInt8 = spec.reference === "default-int8";
+  const structure = spec.architecture === "onnx" || !spec.model ? "onnx" : graphStructure(spec);
+  return graphKey(specDigest, structure, isInt8 ? "int8-rows-1" : "float32");
 }
 
 function mostTokens(spec: EncoderSpec): number | undefined {

@@ -35,6 +35,10 @@ export interface EncoderIdentity {
   specSha256?: string;
   /** Execution provider that ran it: "cpu", "webgpu", … */
   provider: string;
+  /** Nodes of the graph that ran on another provider, in words. Absent when all ran where they should. */
+  fallback?: string;
+  /** The provider's self-test against the CPU. Absent on the CPU. */
+  selfTest?: { worstCosine: number; texts: number; checkedAt: string };
   /** Weight precision it was run at: "float32", "float16", "int8". */
   precision: string;
 }

@@ -1,0 +1,237 @@
+/**
+ * "Measure on this computer": texts and tokens a second of an encoder by provider and thread count, on texts that are
+ * always the same, kept in the app folder so that lists can show them.
+ */
+import { createHash } from "node:crypto";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import path from "node:path";
+import { z } from "zod";
+import { appFolder, appFolders } from "../files/app-folders.ts";
+import { writeFileAtomically } from "../files/atomic-file.ts";
+import type { Compute, ProviderName } from "../graph/compute.ts";
+import { CancelledError, type ErrorData, isCancelled, toErrorData } from "../protocol/errors.ts";
+import type { WorkContext } from "../protocol/progress.ts";
+import type { Encoder } from "./encoder.ts";
+import { machineId } from "./graphics-driver.ts";
+import { openSpec } from "./open-encoder.ts";
+import { REFERENCE_TEXTS } from "./reference-texts.ts";
+
+const rowSchema = z.object({
+  provider: z.string(),
+  threads: z.number(),
+  precision: z.string(),
+  textsPerSecond: z.number(),
+  /** Real tokens, special ones included, padding not. */
+  tokensPerSecond: z.number(),
+  texts: z.number(),
+  seconds: z.number(),
+  /** Nodes that ran elsewhere, in words. */
+  fallback: z.string().nullable(),
+  /** ISO 8601, UTC. */
+  measuredAt: z.string(),
+});
+export type EncoderSpeedRow = z.infer<typeof rowSchema>;
+
+/** A provider that could not be measured, and why. */
+export interface UnmeasuredProvider {
+  provider: string;
+  threads: number;
+  error: ErrorData;
+}
+
+export interface EncoderMeasurement {
+  rows: EncoderSpeedRow[];
+  /** The row with the most texts a second; null when none could be measured. */
+  best: EncoderSpeedRow | null;
+  failed: UnmeasuredProvider[];
+}
+
+const fileSchema = z.object({
+  version: z.literal(1),
+  machine: z.string(),
+  /** What the user called it when it was measured last. */
+  reference: z.string(),
+  name: z.string(),
+  specSha256: z.string(),
+  weightsSha256: z.string(),
+  rows: z.array(rowSchema),
+});
+export type EncoderSpeeds = z.infer<typeof fileSchema>;
+
+export interface MeasureOptions extends WorkContext {
+  /** Time for encoding, all rows together; loading comes on top. At least 0.2 s a row. Default 5. */
+  seconds?: number;
+  /** Default: the one that the encoder runs on. Those that are not there end in `failed`. */
+  providers?: readonly ProviderName[];
+  /** Thread counts on the CPU. Default: 1, the encoder's own, all cores. */
+  threads?: readonly number[];
+  /** Where the sessions live. Default: the process's compute thread. */
+  compute?: Compute;
+}
+
+const LEAST_SECONDS = 0.2;
+const FEW = 8;
+
+/**
+ * Measure an encoder and keep the figures.
+ *
+ * @throws {CancelledError} what was measured before is kept
+ * Cost: `seconds`, and the loading of the encoder once a row.
+ */
+export async function measureEncoder(encoder: Encoder, options: MeasureOptions = {}): Promise<EncoderMeasurement> {
+  const { seconds = 5, signal, onProgress, compute } = options;
+  const plan = rowsToMeasure(encoder, options);
+  const budgetMs = 1000 * Math.max(LEAST_SECONDS, seconds / plan.length);
+  const rows: EncoderSpeedRow[] = [];
+  const failed: UnmeasuredProvider[] = [];
+  for (const [i, { provider, threads }] of plan.entries()) {
+    const show = (elapsedMs: number, texts: number) => {
+      onProgress?.({
+        stage: "Measuring",
+        done: Math.round((i * budgetMs + Math.min(budgetMs, elapsedMs)) / 100) / 10,
+        total: Math.round((plan.length * budgetMs) / 100) / 10,
+        unit: "seconds",
+        ...(elapsedMs > 0 && texts > 0 ? { rate: (1000 * texts) / elapsedMs } : {}),
+        etaMs: Math.max(0, (plan.length - i) * budgetMs - Math.min(budgetMs, elapsedMs)),
+        note: `${provider}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
+      });
+    };
+    if (signal?.aborted) throw new CancelledError("Measuring");
+    show(0, 0);
+    const isTable = encoder.spec.architecture === "static";
+    let opened: Encoder | undefined;
+    try {
+      opened = isTable
+        ? encoder
+        : await openSpec(encoder.spec, { provider, threads, signal, ...(compute === undefined ? {} : { compute }) });
+      rows.push(await measure(opened, { threads, budgetMs, signal, show }));
+      remember(encoder, rows);
+    } catch (error) {
+      if (isCancelled(error)) throw error;
+      failed.push({ provider, threads, error: toErrorData(error) });
+    } finally {
+      if (!isTable) await opened?.dispose();
+    }
+  }
+  const best = rows.reduce<EncoderSpeedRow | null>(
+    (found, row) => (found === null || row.textsPerSecond > found.textsPerSecond ? row : found),
+    null,
+  );
+  return { rows, best, failed };
+}
+
+function rowsToMeasure(encoder: Encoder, options: MeasureOptions): { provider: ProviderName; threads: number }[] {
+  const own = encoder.provider;
+  if (encoder.spec.architecture === "static") return [{ provider: "cpu", threads: 1 }];
+  const cores = availableParallelism();
+  const onCpu = [...new Set(options.threads ?? [1, own.name === "cpu" ? own.threads : cores, cores])].sort(
+    (a, b) => a - b,
+  );
+  const providers = [...new Set(options.providers ?? [own.name as ProviderName])];
+  // A graphics provider leaves a few small nodes to the CPU: threads do not matter there.
+  return providers.flatMap((provider): { provider: ProviderName; threads: number }[] =>
+    provider === "cpu" ? onCpu.map((threads) => ({ provider, threads })) : [{ provider, threads: 1 }],
+  );
+}
+
+async function measure(
+  encoder: Encoder,
+  {
+    threads,
+    budgetMs,
+    signal,
+    show,
+  }: {
+    threads: number;
+    budgetMs: number;
+    signal: AbortSignal | undefined;
+    show: (elapsedMs: number, texts: number) => void;
+  },
+): Promise<EncoderSpeedRow> {
+  const said = { signal, prompt: "", cache: "skip" } as const;
+  const few = REFERENCE_TEXTS.slice(0, FEW);
+  // Kernels are compiled and memory is asked for by the first pass, which does not count.
+  await encoder.encode(few, said);
+  const before = performance.now();
+  await encoder.encode(few, said);
+  const passMs = ((performance.now() - before) * REFERENCE_TEXTS.length) / FEW;
+  const list = passMs > budgetMs ? few : REFERENCE_TEXTS;
+  let texts = 0;
+  let tokens = 0;
+  const started = performance.now();
+  let elapsedMs = 0;
+  do {
+    const set = await encoder.encode(list, said);
+    texts += set.n;
+    tokens += set.report.tokens;
+    elapsedMs = performance.now() - started;
+    show(elapsedMs, texts);
+  } while (elapsedMs < budgetMs);
+  return {
+    provider: encoder.provider.name,
+    threads,
+    precision: encoder.identity.precision,
+    textsPerSecond: (1000 * texts) / elapsedMs,
+    tokensPerSecond: (1000 * tokens) / elapsedMs,
+    texts,
+    seconds: elapsedMs / 1000,
+    fallback: encoder.provider.fallback,
+    measuredAt: new Date().toISOString(),
+  };
+}
+
+function speedsFile(specSha256: string): string {
+  const name = createHash("sha256").update(`${machineId()} ${specSha256}`).digest("hex").slice(0, 32);
+  return path.join(appFolders().data, "encoder-speeds", `${name}.json`);
+}
+
+/** New rows take the place of older ones of the same provider, threads and precision. */
+function remember({ identity }: Encoder, rows: readonly EncoderSpeedRow[]): void {
+  const { reference, name, specSha256, weightsSha256 } = identity;
+  if (specSha256 === undefined) return;
+  const file = speedsFile(specSha256);
+  const key = (row: EncoderSpeedRow) => `${row.provider} ${row.threads} ${row.precision}`;
+  const merged = new Map([...(readSpeeds(file)?.rows ?? []), ...rows].map((row) => [key(row), row]));
+  const speeds: EncoderSpeeds = {
+    version: 1,
+    machine: machineId(),
+    reference,
+    name,
+    specSha256,
+    weightsSha256,
+    rows: [...merged.values()],
+  };
+  appFolder("data", "encoder-speeds");
+  writeFileAtomically(file, [`${JSON.stringify(speeds, null, 2)}\n`]);
+}
+
+/** What was measured on this computer, one entry an encoder; lists find theirs by `weightsSha256` or `specSha256`. */
+export function measuredSpeeds(): EncoderSpeeds[] {
+  const folder = path.join(appFolders().data, "encoder-speeds");
+  if (!existsSync(folder)) return [];
+  const machine = machineId();
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".json"))
+    .map((name) => readSpeeds(path.join(folder, name)))
+    .filter((speeds) => speeds !== undefined)
+    .filter((speeds) => speeds.machine === machine);
+}
+
+/** A damaged file is as good as none: it is written anew by the next measurement. */
+function readSpeeds(file: string): EncoderSpeeds | undefined {
+  let text: string;
+  try {
+    text = readFileSync(file, "utf8");
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const parsed = fileSchema.safeParse(JSON.parse(text));
+    return parsed.success ? parsed.data : undefined;
+  } catch (error) {
+    if (error instanceof SyntaxError) return undefined;
+    throw error;
+  }
+}
