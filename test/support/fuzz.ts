@@ -1,4 +1,5 @@
 /** Damaged inputs, seeded: bytes, JSON and protobuf. A reader must answer each with a result or with an error of ours. */
+import { Worker } from "node:worker_threads";
 import { ParallaxError } from "../../kernels/protocol/errors.ts";
 
 export type Random = (n: number) => number;
@@ -262,8 +263,10 @@ export function fuzz(
   const { firstSeed = 1, limitMs = 5000 } = options;
   const report: FuzzReport = { runs, read: 0, refused: 0, codes: {}, failures: [], slowestMs: 0, grownBytes: 0 };
   const before = process.memoryUsage().rss;
+  const watch = watchdog();
   for (let seed = firstSeed; seed < firstSeed + runs; seed++) {
     const started = process.cpuUsage();
+    watch.begin(seed);
     try {
       run(seeded(seed));
       report.read++;
@@ -279,6 +282,34 @@ export function fuzz(
     if (ms > limitMs) report.failures.push({ seed, problem: `took ${Math.round(ms)} ms` });
     if (report.failures.length >= 5) break;
   }
+  watch.end();
   report.grownBytes = process.memoryUsage().rss - before;
   return report;
+}
+
+/** A case that does not come back blocks its own thread: another one names its seed and ends the process. */
+const HANG_MS = 60_000;
+
+function watchdog(): { begin(seed: number): void; end(): void } {
+  const cell = new SharedArrayBuffer(16);
+  const view = new Float64Array(cell);
+  view[1] = Date.now();
+  const worker = new Worker(
+    `const { workerData } = require("node:worker_threads");
+    const view = new Float64Array(workerData.cell);
+    setInterval(() => {
+      if (Date.now() - view[1] < workerData.limit) return;
+      require("node:fs").writeSync(2, "fuzz: seed " + view[0] + " does not come back\\n");
+      process.kill(process.pid, "SIGKILL");
+    }, 1000);`,
+    { eval: true, workerData: { cell, limit: HANG_MS } },
+  );
+  worker.unref();
+  return {
+    begin: (seed) => {
+      view[0] = seed;
+      view[1] = Date.now();
+    },
+    end: () => void worker.terminate(),
+  };
 }
