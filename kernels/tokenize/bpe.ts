@@ -22,6 +22,8 @@ export interface BpeOptions {
   /** Written before all characters but the first, and after the last. */
   continuing?: string;
   endOfWord?: string;
+  /** Parts of so many symbols are merged run by run. Default 1024. */
+  longFrom?: number;
   /** Symbols from here on are no pieces. Default: all are. */
   pieceCount?: number;
   /** Symbols that no text may show, each with the two it was made of (SentencePiece's unused pieces). */
@@ -34,6 +36,7 @@ export interface BpeOptions {
 export const PAIR = 67_108_864;
 /** Parts up to this many symbols are merged by looking at all pairs each time; longer ones by a heap. */
 const SHORT = 48;
+const LONG = 1024;
 
 export class Bpe implements PieceModel {
   readonly vocabulary: ReadonlyMap<string, number>;
@@ -68,14 +71,34 @@ export class Bpe implements PieceModel {
       if (id !== undefined) return { ids: [id], starts: [0], ends: [part.length] };
     }
     const { symbols, ends } = this.#characters(part);
-    const left = symbols.length <= SHORT ? this.#mergeShort(symbols, ends) : this.#mergeLong(symbols, ends);
     let start = 0;
-    for (let i = 0; i < left.symbols.length; i++) {
-      this.#show(part, left.symbols[i], start, left.ends[i], found);
-      start = left.ends[i];
+    for (let from = 0; from < symbols.length; ) {
+      const to = this.#runEnd(symbols, from);
+      const run = from === 0 && to === symbols.length ? { symbols, ends } : sliced(symbols, ends, from, to);
+      const left =
+        to - from <= SHORT ? this.#mergeShort(run.symbols, run.ends) : this.#mergeLong(run.symbols, run.ends);
+      for (let i = 0; i < left.symbols.length; i++) {
+        this.#show(part, left.symbols[i], start, left.ends[i], found);
+        start = left.ends[i];
+      }
+      from = to;
     }
     return found;
   }
+
+  /**
+   * Where a run of symbols that could merge ends. A long part is merged run by run: no piece holds the two characters at
+   * a run's end side by side, so nothing merges across it, and the result is that of the whole.
+   */
+  #runEnd(symbols: readonly number[], from: number): number {
+    const { continuing = "", endOfWord = "", longFrom = LONG } = this.#options;
+    if (symbols.length < longFrom || continuing !== "" || endOfWord !== "") return symbols.length;
+    this.#neighbours ??= neighboursIn(this.#symbols);
+    let to = from + 1;
+    while (to < symbols.length && this.#neighbours.has(symbols[to - 1] * PAIR + symbols[to])) to++;
+    return to;
+  }
+  #neighbours: ReadonlySet<number> | undefined;
 
   /** One symbol for each character; -1 for those that are none, -2 and below for frozen ones. */
   #characters(part: string): { symbols: number[]; ends: number[] } {
@@ -192,6 +215,24 @@ export class Bpe implements PieceModel {
     this.#texts ??= new Map([...this.#symbols].map(([text, id]) => [id, text.length]));
     return this.#texts.get(symbol) ?? 1;
   }
+}
+
+function sliced(symbols: number[], ends: number[], from: number, to: number): { symbols: number[]; ends: number[] } {
+  return { symbols: symbols.slice(from, to), ends: ends.slice(from, to) };
+}
+
+/** All pairs of characters that stand side by side in a piece. */
+function neighboursIn(symbols: ReadonlyMap<string, number>): ReadonlySet<number> {
+  const pairs = new Set<number>();
+  for (const text of symbols.keys()) {
+    let last = -1;
+    for (const character of text) {
+      const symbol = symbols.get(character) ?? -1;
+      if (last >= 0 && symbol >= 0) pairs.add(last * PAIR + symbol);
+      last = symbol;
+    }
+  }
+  return pairs;
 }
 
 const GONE = -1_000_000_000;
