@@ -1,6 +1,7 @@
 /**
  * An approximate index over a corpus (HNSW of the library usearch; Malkov and Yashunin 2016), for corpora too large to
- * compare with every row. What it misses is measured: each index carries its recall against the exact answer on a seeded
+ * compare with every row. The index holds the vectors at 8 bits (a quarter of the memory, built three times as fast as at
+ * 32) and only proposes candidates; their cosines are taken from the corpus itself. What it misses is measured: each index carries its recall against the exact answer on a seeded
  * sample of its own rows, and every result shows it.
  */
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
@@ -20,6 +21,9 @@ import { exactNearest, type NearestRows } from "./exact-nearest.ts";
 const CONNECTIVITY = 16;
 const EXPANSION_ADD = 128;
 const EXPANSION_SEARCH = 128;
+/** Candidates that are compared exactly, for each neighbour asked for; and the least number of them. */
+const CANDIDATES = 4;
+const LEAST_CANDIDATES = 64;
 /** Vectors added between two looks at the signal. */
 const CHUNK = 512;
 /** Rows whose neighbours are looked up both ways. */
@@ -50,13 +54,13 @@ export type IndexFacts = z.infer<typeof factsSchema>;
 
 export class ApproximateIndex {
   readonly facts: IndexFacts;
-  readonly #index: InstanceType<typeof usearch.Index>;
-  readonly #d: number;
+  readonly #index: Index;
+  readonly #corpus: Corpus;
 
-  private constructor(index: InstanceType<typeof usearch.Index>, facts: IndexFacts) {
+  private constructor(index: Index, corpus: Corpus, facts: IndexFacts) {
     this.#index = index;
+    this.#corpus = corpus;
     this.facts = facts;
-    this.#d = facts.dimensions;
   }
 
   /** The index in the corpus folder when it is of this corpus, else undefined. */
@@ -85,14 +89,14 @@ export class ApproximateIndex {
       // Damaged or of another version of the library: it is built again.
       return undefined;
     }
-    return index.size() === corpus.n ? new ApproximateIndex(index, facts) : undefined;
+    return index.size() === corpus.n ? new ApproximateIndex(index, corpus, facts) : undefined;
   }
 
   /**
    * Build the index, measure its recall and keep both beside the corpus.
    *
    * @throws {CancelledError} nothing is kept then
-   * Cost: about a minute for 100,000 rows of 384 dimensions on two cores, and memory of the vectors and their links.
+   * Cost: about half a minute for 100,000 rows of 384 dimensions, and memory of a byte a number and some 200 bytes a row.
    */
   static async build(corpus: Corpus, compute: Compute, context: WorkContext = {}): Promise<ApproximateIndex> {
     const started = performance.now();
@@ -141,19 +145,21 @@ export class ApproximateIndex {
       );
     }
     writeFileAtomically(path.join(corpus.folder, CORPUS_FILES.indexFacts), [`${JSON.stringify(facts, null, 2)}\n`]);
-    return new ApproximateIndex(index, facts);
+    return new ApproximateIndex(index, corpus, facts);
   }
 
   /** @param queries float32 [m, d] at length 1 */
   nearest(queries: Float32Array, k: number): NearestRows {
-    return search(this.#index, queries, this.#d, Math.min(k, this.facts.rows));
+    return search(this.#index, this.#corpus, queries, Math.min(k, this.facts.rows));
   }
 }
 
-function newIndex(dimensions: number): InstanceType<typeof usearch.Index> {
+type Index = InstanceType<typeof usearch.Index>;
+
+function newIndex(dimensions: number): Index {
   return new usearch.Index({
-    metric: usearch.MetricKind.IP,
-    quantization: usearch.ScalarKind.F32,
+    metric: usearch.MetricKind.Cos,
+    quantization: usearch.ScalarKind.I8,
     dimensions,
     connectivity: CONNECTIVITY,
     expansion_add: EXPANSION_ADD,
@@ -166,16 +172,23 @@ function specOf({ encoder, manifest }: Corpus): string {
   return `${encoder.specSha256 ?? encoder.weightsSha256}|${encoder.precision}|${manifest.prompt}|${manifest.dtype}`;
 }
 
-/** usearch gives 1 − inner product as distance; the answer is sorted again, so that equal ones stand in row order. */
-function search(index: InstanceType<typeof usearch.Index>, queries: Float32Array, d: number, k: number): NearestRows {
+/** The index proposes, the corpus decides: exact cosines of the candidates, equal ones in row order. */
+function search(index: Index, corpus: Corpus, queries: Float32Array, k: number): NearestRows {
+  const d = corpus.dimensions;
   const m = queries.length / d;
+  const wanted = Math.min(corpus.n, Math.max(LEAST_CANDIDATES, CANDIDATES * k));
   const rows = new Int32Array(m * k).fill(-1);
   const cosines = new Float32Array(m * k).fill(Number.NEGATIVE_INFINITY);
   for (let i = 0; i < m; i++) {
-    const found = index.search(queries.subarray(i * d, (i + 1) * d), k, 1);
-    const order = Array.from(found.keys, (key, j) => ({ row: Number(key), cosine: 1 - found.distances[j] }));
-    order.sort((a, b) => b.cosine - a.cosine || a.row - b.row);
-    order.slice(0, k).forEach(({ row, cosine }, j) => {
+    const query = queries.subarray(i * d, (i + 1) * d);
+    const candidates = Array.from(index.search(query, wanted, 1).keys, (key) => {
+      const vector = corpus.unitRows(Number(key), Number(key) + 1);
+      let cosine = 0;
+      for (let j = 0; j < d; j++) cosine += query[j] * vector[j];
+      return { row: Number(key), cosine };
+    });
+    candidates.sort((a, b) => b.cosine - a.cosine || a.row - b.row);
+    candidates.slice(0, k).forEach(({ row, cosine }, j) => {
       rows[i * k + j] = row;
       cosines[i * k + j] = cosine;
     });
@@ -186,7 +199,7 @@ function search(index: InstanceType<typeof usearch.Index>, queries: Float32Array
 /** Share of the exact k nearest that the index finds, over a seeded sample of rows; 95 % normal interval of the mean. */
 async function measureRecall(
   corpus: Corpus,
-  index: InstanceType<typeof usearch.Index>,
+  index: Index,
   compute: Compute,
   context: WorkContext,
 ): Promise<IndexFacts["recall"]> {
@@ -199,7 +212,7 @@ async function measureRecall(
     queries.set(corpus.unitRows(row, row + 1), i * d);
   }
   const exact = await exactNearest(corpus, queries, k, compute, context);
-  const found = search(index, queries, d, k);
+  const found = search(index, corpus, queries, k);
   const shares = Array.from({ length: n }, (_, i) => {
     // A row as near as the exact k-th counts as found, whichever of equal ones was taken.
     const least = exact.cosines[(i + 1) * k - 1] - 1e-6;
