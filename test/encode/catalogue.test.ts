@@ -101,6 +101,21 @@ describe("the catalogue", () => {
     expect(id("/models/my-own-encoder")).toBeUndefined();
   });
 
+  it("is told in the guide as it is", () => {
+    const guide = readFileSync(path.resolve(import.meta.dirname, "../../docs/encoders.md"), "utf8");
+    for (const { id, family, dense, dimensions, maxTokens, pooling, normalise, tasks, prompts, licence } of CATALOGUE) {
+      const how = `${pooling}${dense ? ", dense" : ""}${normalise ? "" : ", not normalised"}`;
+      const said = tasks
+        ? "one a task, outside the mean"
+        : Object.entries(prompts)
+            .map(([name, prefix]) => `${name} \`${prefix}\``)
+            .join(", ") || "none";
+      expect(guide).toContain(
+        `| ${id} | ${family} | ${dense?.out ?? dimensions} | ${maxTokens} | ${how} | ${said} | ${licence} |`,
+      );
+    }
+  });
+
   it("says why a known model cannot run", () => {
     expect(refusedModel("intfloat/e5-mistral-7b-instruct")?.why).toContain("decoder of 7 billion weights");
   });
