@@ -10,6 +10,7 @@ import { corpusEncode, corpusNearest } from "./cli/corpus.ts";
 import { doctor } from "./cli/doctor.ts";
 import { encode } from "./cli/encode.ts";
 import { compare, evaluate } from "./cli/evaluate.ts";
+import { gpu } from "./cli/gpu.ts";
 import { map } from "./cli/map.ts";
 import { resume, runs, train } from "./cli/train.ts";
 import { enableVectorCache } from "./encode/vector-cache.ts";
@@ -85,6 +86,8 @@ function run(request: CliRequest): Promise<Answer> | Answer {
       return cache(request);
     case "doctor":
       return doctor();
+    case "gpu":
+      return gpu(request, context);
     default:
       return request satisfies never;
   }

@@ -3,7 +3,14 @@ import { spawnSync } from "node:child_process";
 import { accessSync, constants, existsSync, mkdirSync, readFileSync } from "node:fs";
 import os from "node:os";
 import { defaultEncoderState } from "../encode/default-encoder.ts";
+import { driverOf } from "../encode/graphics-driver.ts";
+import { measuredSpeeds } from "../encode/measure-encoder.ts";
+import { providerChecks } from "../encode/provider-check.ts";
+import { probeProvider } from "../encode/provider-check-child.ts";
 import { appFolders } from "../files/app-folders.ts";
+import { missingCudaLibraries } from "../gpu/cuda-libraries.ts";
+import type { ProviderName } from "../graph/compute.ts";
+import { isProviderName } from "../graph/providers.ts";
 import { runtimeReport } from "../graph/session.ts";
 import { toErrorData } from "../protocol/errors.ts";
 import type { Answer } from "./answer.ts";
@@ -12,7 +19,7 @@ interface Check {
   name: string;
   state: "ok" | "optional" | "problem";
   found: string;
-  fix?: string;
+  fix?: string | undefined;
 }
 
 export async function doctor(): Promise<Answer> {
@@ -39,24 +46,11 @@ function machine(): Check {
 async function runtime(): Promise<Check[]> {
   try {
     const report = await runtimeReport();
-    const names = (bundled: boolean): string =>
-      report.providers
-        .filter((provider) => provider.bundled === bundled)
-        .map((provider) => provider.name)
-        .join(", ");
-    const missing = names(false);
+    const known = report.providers.map(({ name }) => name).filter(isProviderName);
     return [
-      { name: "ONNX Runtime", state: "ok", found: `${report.version}, providers here: ${names(true)}` },
-      ...(missing === ""
-        ? []
-        : [
-            {
-              name: "More providers",
-              state: "optional" as const,
-              found: `${missing}: the library knows them, their files are not installed`,
-              fix: "CUDA: npm rebuild onnxruntime-node --ignore-scripts=false (downloads about 300 MB from nuget.org; needs an NVIDIA driver, CUDA 12 and cuDNN 9)",
-            },
-          ]),
+      { name: "ONNX Runtime", state: "ok", found: `${report.version}, providers it knows here: ${known.join(", ")}` },
+      ...(await Promise.all(known.filter((name) => name !== "cpu").map(provider))),
+      measuredOnCpu(),
     ];
   } catch (error) {
     return [
@@ -68,6 +62,52 @@ async function runtime(): Promise<Check[]> {
       },
     ];
   }
+}
+
+/** One graphics provider: there or not, tested, measured, and what to do. */
+async function provider(name: ProviderName): Promise<Check> {
+  const line = `Provider ${name}`;
+  try {
+    const { ms } = await probeProvider(name);
+    const check = providerChecks().find((entry) => entry.provider === name);
+    const tested =
+      check === undefined
+        ? "not self-tested yet (done by itself at its first use)"
+        : `self-test ${check.passed ? "passed" : "FAILED"} with ${check.encoder}: worst cosine ${check.worstCosine.toFixed(6)} over ${check.texts} texts`;
+    return {
+      name: line,
+      state: check === undefined || check.passed ? "ok" : "problem",
+      found: [`starts (${(ms / 1000).toFixed(1)} s), ${driverOf(name)}`, tested, fastest(name)].join("; "),
+      ...(check === undefined || check.passed ? {} : { fix: 'use provider "cpu", or update the driver' }),
+    };
+  } catch (error) {
+    const { code, message, hint } = toErrorData(error);
+    const found = message.split(" Nothing was loaded")[0] ?? message;
+    if (code !== "session.no-driver" || name !== "cuda")
+      return { name: line, state: "optional", found, ...(hint === undefined ? {} : { fix: hint }) };
+    const missing = await missingCudaLibraries();
+    return {
+      name: line,
+      state: "optional",
+      found,
+      fix: missing.length === 0 ? hint : `install CUDA 12 and cuDNN 9: ${missing.join(", ")} are missing`,
+    };
+  }
+}
+
+function measuredOnCpu(): Check {
+  return { name: "Provider cpu", state: "ok", found: `always there; ${fastest("cpu")}` };
+}
+
+/** The best figure that was measured on this computer. */
+function fastest(name: ProviderName): string {
+  const rows = measuredSpeeds().flatMap((speeds) =>
+    speeds.rows.filter((row) => row.provider === name).map((row) => ({ ...row, encoder: speeds.name })),
+  );
+  const [best] = rows.sort((a, b) => b.textsPerSecond - a.textsPerSecond);
+  return best === undefined
+    ? "not measured"
+    : `measured: ${Math.round(best.textsPerSecond)} texts/s with ${best.encoder} (${best.threads} ${best.threads === 1 ? "thread" : "threads"})`;
 }
 
 async function defaultEncoder(): Promise<Check> {

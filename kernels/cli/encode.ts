@@ -15,6 +15,7 @@ export async function encode(
   const encoder = await loadEncoder(request.encoder);
   const set = await encodeTexts(texts, { encoder, ...(request.prompt === null ? {} : { prompt: request.prompt }) });
   writeNpy(request.out, set.data, [set.n, set.dimensions]);
+  if (encoder.provider.fallback !== null) context.note(`${encoder.provider.name}: ${encoder.provider.fallback}`);
   for (const warning of set.report.warnings) context.note(`warning: ${warning}`);
   return {
     text: [

@@ -1,11 +1,10 @@
 /** What it means to run a graph, whoever does it: this thread or a thread of its own. */
+import { PROVIDER_NAMES, type ProviderName } from "../protocol/providers.ts";
 import type { Graph, ValueInfo } from "./ir.ts";
 import type { NodePlacement } from "./placement.ts";
 import type { Tensor } from "./tensor.ts";
 
-/** The one list of execution providers: code, settings, specs and the command line choose from it. */
-export const PROVIDER_NAMES = ["cpu", "webgpu", "cuda", "dml", "coreml"] as const;
-export type ProviderName = (typeof PROVIDER_NAMES)[number];
+export { PROVIDER_NAMES, type ProviderName };
 
 export interface ProviderReport {
   /** Where the graph really runs. */

@@ -30,9 +30,7 @@ export function runtimeFolder(): RuntimeFolder {
     });
   }
   const { version } = JSON.parse(readFileSync(manifest, "utf8")) as { version: string };
-  // A packaged app keeps native files outside of its archive.
-  const folder = path.dirname(manifest).replace(`app.asar${path.sep}`, `app.asar.unpacked${path.sep}`);
-  return { version, bin: path.join(folder, "bin/napi-v6", process.platform, process.arch) };
+  return { version, bin: path.join(path.dirname(manifest), "bin/napi-v6", process.platform, process.arch) };
 }
 
 /** Files of the provider that are not here. Empty for those that are bundled. */

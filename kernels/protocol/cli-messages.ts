@@ -67,6 +67,13 @@ export const cliRequestSchema = z.discriminatedUnion("command", [
   }),
   z.object({ command: z.literal("cache"), action: z.enum(["info", "clear"]) }),
   z.object({ command: z.literal("doctor") }),
+  z.object({
+    command: z.literal("gpu"),
+    /** plan: what an install would fetch, nothing changed. */
+    action: z.enum(["plan", "install", "status", "remove"]),
+    /** Address of a NuGet v3 index. */
+    source: z.string().nullable(),
+  }),
 ]);
 export type CliRequest = z.infer<typeof cliRequestSchema>;
 

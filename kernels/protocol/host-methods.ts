@@ -10,6 +10,7 @@ import { z } from "zod";
 import { encoderEvents, encoderMethods } from "./encoders.ts";
 import { errorDataSchema } from "./errors.ts";
 import { cellNamesSchema, variableSchema } from "./kernel-messages.ts";
+import { PROVIDER_NAMES } from "./providers.ts";
 import { runMetricSchema, runSummarySchema } from "./run-files.ts";
 
 export const HOST_PROTOCOL_VERSION = 1;
@@ -85,6 +86,8 @@ export const settingsSchema = z.object({
   theme: z.enum(["system", "light", "dark"]),
   density: z.enum(["comfortable", "compact"]),
   threads: z.number().int().min(1).max(64),
+  /** Where encoders run that name no provider. Absent: the CPU. */
+  provider: z.enum(PROVIDER_NAMES).optional(),
 });
 export type Settings = z.infer<typeof settingsSchema>;
 

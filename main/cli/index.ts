@@ -4,9 +4,11 @@ import path from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { EXIT } from "../../kernels/protocol/cli-messages.ts";
 import { toErrorData } from "../../kernels/protocol/errors.ts";
+import { PROVIDER_NAMES } from "../../kernels/protocol/providers.ts";
 import { packageRoot } from "../host/package-root.ts";
 import { runCompute } from "./compute-command.ts";
 import { runDoctor } from "./doctor.ts";
+import { runGpuInstall } from "./gpu.ts";
 import { formatError } from "./print.ts";
 import { runNotebook } from "./run-notebook.ts";
 import { runServe } from "./serve.ts";
@@ -40,12 +42,19 @@ const program = new Command("parallax")
     "after",
     "\nResults go to standard output (one JSON document with --json), progress to standard error.\nExit codes: 0 done, 1 failed, 2 wrong usage, 130 interrupted.",
   )
+  // The computing process takes it as it takes the setting.
+  .hook("preAction", (_, command) => {
+    const { provider } = command.opts<{ provider?: string }>();
+    if (provider !== undefined) process.env.PARALLAX_PROVIDER = provider;
+  })
   .exitOverride();
 
 const encoderOption = () =>
   new Option("-e, --encoder <name>", 'encoder: "default", "default-static", "default-int8" or a model folder')
     .argParser(encoderReference)
     .default("default");
+const providerOption = () =>
+  new Option("--provider <name>", "where the encoder runs; never another one in its place").choices(PROVIDER_NAMES);
 const jsonOption = () => new Option("--json", "print one JSON document instead of a table");
 const seedOption = () =>
   new Option("--seed <n>", "seed of every random choice").argParser(number("--seed", 0)).default(0);
@@ -91,6 +100,7 @@ program
   .command("encode")
   .description("encode a column of a table into vectors (.npy, float32 [n, d])")
   .addOption(encoderOption())
+  .addOption(providerOption())
   .requiredOption("-i, --in <file>", "table: tsv, csv, jsonl (.gz) or parquet", absolute)
   .requiredOption("-c, --column <name>", "column with the texts")
   .option("--prompt <template>", 'prompt with a place for the text, e.g. "query: {text}"')
@@ -109,6 +119,7 @@ program
   .command("eval")
   .description("score an encoder on a task")
   .addOption(encoderOption())
+  .addOption(providerOption())
   .requiredOption("-t, --task <path>", "task file (.json), sentence pairs (.tsv) or BEIR folder", absolute)
   .option("--prompt <template>", "prompt of the texts (retrieval: of the queries)")
   .option("--document-prompt <template>", "prompt of the documents (retrieval)")
@@ -146,6 +157,7 @@ program
   .command("compare")
   .description("compare instruction prompts on a task: best, worst, gap, confidence, texts that moved")
   .addOption(encoderOption())
+  .addOption(providerOption())
   .requiredOption("-t, --task <path>", "task file (.json), sentence pairs (.tsv) or BEIR folder", absolute)
   .requiredOption(
     "--prompts <file>",
@@ -175,6 +187,7 @@ program
   .command("map")
   .description("draw a UMAP of texts or vectors as one self-contained page")
   .addOption(encoderOption())
+  .addOption(providerOption())
   .requiredOption("-i, --in <file>", "table of texts, or vectors.npy", absolute)
   .option("-c, --column <name>", "column with the texts (needed for a table)")
   .option("-l, --labels <name>", "column to colour by")
@@ -244,6 +257,7 @@ corpusCommand
   .command("encode")
   .description("encode a column into a corpus folder; stopped or killed, the same command goes on")
   .addOption(encoderOption())
+  .addOption(providerOption())
   .requiredOption("-i, --in <file>", "table: tsv, csv, jsonl, txt (.gz) or parquet", absolute)
   .requiredOption("-c, --column <name>", "column with the texts")
   .option("--id <name>", "column that names the rows")
@@ -320,6 +334,29 @@ for (const [action, description] of [
     .description(description)
     .addOption(jsonOption())
     .action((o: JsonOption) => finish(runCompute({ command: "cache", action }, o)));
+
+const gpu = program
+  .command("gpu")
+  .description("CUDA's provider for ONNX Runtime: fetch it, look at it, take it away (linux x64)")
+  // Commander would show the help of no command as wrong usage.
+  .action(() => gpu.help());
+const sourceOption = () => new Option("--source <address>", "index.json of a NuGet v3 mirror (also PARALLAX_NUGET)");
+gpu
+  .command("install")
+  .description("fetch CUDA's provider from nuget.org; says size and address first")
+  .addOption(sourceOption())
+  .option("-y, --yes", "do not ask")
+  .addOption(jsonOption())
+  .action((o: { source?: string; yes?: true } & JsonOption) => finish(runGpuInstall(o)));
+for (const [action, what] of [
+  ["status", "what is installed, and what is missing"],
+  ["remove", "take away what install put there, and put back what was there before"],
+] as const)
+  gpu
+    .command(action)
+    .description(what)
+    .addOption(jsonOption())
+    .action((o: JsonOption) => finish(runCompute({ command: "gpu", action, source: null }, o)));
 
 program
   .command("doctor")

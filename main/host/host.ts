@@ -154,7 +154,13 @@ export class Host {
       emit: (event, payload) => this.#emit(event, payload),
       fallbackFolder: this.root.path,
       kernelEntry: this.#options.kernelEntry,
-      kernelEnv: () => ({ PARALLAX_THREADS: String(this.#settings.get().threads) }),
+      kernelEnv: () => {
+        const { threads, provider } = this.#settings.get();
+        return {
+          PARALLAX_THREADS: String(threads),
+          ...(provider === undefined ? {} : { PARALLAX_PROVIDER: provider }),
+        };
+      },
       onRunStarted: (folder) => {
         this.#runs.started(folder).catch((error: unknown) => this.#notice("warning", toErrorData(error)));
       },

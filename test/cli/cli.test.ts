@@ -176,7 +176,7 @@ describe("exit codes", () => {
   });
 
   test("0 for every command's help", async () => {
-    for (const command of ["run", "serve", "encode", "eval", "compare", "map", "train", "runs", "doctor"]) {
+    for (const command of ["run", "serve", "encode", "eval", "compare", "map", "train", "runs", "doctor", "gpu"]) {
       const { code, stdout } = await parallax(command, "--help");
       expect({ command, code }).toEqual({ command, code: 0 });
       expect(stdout).toContain(`Usage: parallax ${command}`);
