@@ -23,6 +23,7 @@ export interface EncoderOptions
     | "promptRule"
     | "onnx"
     | "model"
+    | "precision"
     | "name"
     | "provider"
     | "threads"

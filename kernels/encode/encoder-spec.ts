@@ -1,6 +1,7 @@
 /** What an encoder is, as data: read from a model folder's own files, then the catalogue, then what the user says. */
 import { createHash } from "node:crypto";
 import path from "node:path";
+import type { Precision } from "../graph/precision.ts";
 import { type Architecture, architectureSizes } from "../model/architecture.ts";
 import { POOLINGS, type Pooling } from "../model/pooling.ts";
 import { ParallaxError } from "../protocol/errors.ts";
@@ -85,6 +86,8 @@ export interface SpecOptions {
   /** Hub id of the model that the folder holds, where its name does not say it: its facts come from the catalogue. */
   model?: string;
   name?: string;
+  /** In how many bits the weights are kept and multiplied. Default "float32". */
+  precision?: Precision;
 }
 
 /**

@@ -5,6 +5,7 @@ import type { WorkContext } from "../protocol/progress.ts";
 import type { EncoderIdentity } from "../protocol/results.ts";
 import { type ScriptCoverage, vocabularyScripts } from "../tokenize/scripts.ts";
 import type { Encoding, Tokenizer } from "../tokenize/tokenizer.ts";
+import { fillBatches } from "./batch-plan.ts";
 import { EmbeddingSet, normaliseRows } from "./embedding-set.ts";
 import { ReportBuilder } from "./encode-report.ts";
 import type { EncoderSpec } from "./encoder-spec.ts";
@@ -303,25 +304,6 @@ function promptAdvice({ name, prompts, taskPrompts }: EncoderSpec): string {
       ? `its prompts are ${names.map((key) => `${JSON.stringify(key)} (${JSON.stringify(prompts[key])})`).join(" and ")}: encode(texts, { prompt: ${JSON.stringify(names[0])} })`
       : `each task has an instruction of its own (${tasks} are known, see encoder.spec.taskPrompts)`;
   return `${name} was trained with a prompt on every text, and these texts have none; ${how}. Scores without a prompt are below the published ones.`;
-}
-
-/**
- * Fills batches from rows sorted by length: at most `budget` padded tokens and `most` texts each, at least one text.
- * With `equal` a batch has texts of one length only, and no padding.
- */
-export function* fillBatches<R extends { ids: readonly number[] }>(
-  rows: readonly R[],
-  budget: number,
-  most = Number.POSITIVE_INFINITY,
-  equal = false,
-): Generator<R[]> {
-  for (let start = 0; start < rows.length; ) {
-    const longest = Math.max(1, rows[start].ids.length);
-    let size = Math.max(1, Math.min(most, Math.floor(budget / longest), rows.length - start));
-    while (equal && rows[start + size - 1].ids.length !== rows[start].ids.length) size--;
-    yield rows.slice(start, start + size);
-    start += size;
-  }
 }
 
 function padBatch(rows: readonly Row[], padId: number, isCut: boolean): TokenBatch {

@@ -48,6 +48,8 @@ export interface SessionEngineOptions {
   /** The provider that was asked for. */
   provider?: string;
   precision: string;
+  /** Which texts may share a batch, where that is known; else it is tried. */
+  sharing?: Engine["sharing"];
   /** Ids of a short text, for the first run, which shows what the outputs really are. */
   probe: readonly number[];
   /** Called for token vectors when nobody said how to pool them. */
@@ -106,7 +108,7 @@ export async function sessionEngine(session: GraphSession, options: SessionEngin
       if (options.normalise) normaliseRows(vectors, dimensions);
       return vectors;
     };
-    const sharing = await sharingOf(encode, options.probe);
+    const sharing = options.sharing ?? (await sharingOf(encode, options.probe));
     // Kernels are compiled by the first runs, so the last one's times are those that count.
     const placement = await session.placement();
     return {

@@ -39,7 +39,7 @@ export interface EncoderIdentity {
   fallback?: string;
   /** The provider's self-test against the CPU. Absent on the CPU. */
   selfTest?: { worstCosine: number; texts: number; checkedAt: string };
-  /** Weight precision it was run at: "float32", "float16", "int8". */
+  /** Precision it was run at: "float32", "float16", "int8", … (PRECISIONS in kernels/graph/precision.ts). */
   precision: string;
 }
 

@@ -109,7 +109,7 @@ describe("the default encoder", () => {
       const alone = (await int8.encode([texts[i]!])).data;
       expect(Math.max(...alone.map((value, k) => Math.abs(value - set.row(i)[k]!)))).toBeLessThanOrEqual(1e-6);
     }
-    expect(int8.identity).toMatchObject({ name: "all-MiniLM-L6-v2-int8", precision: "int8" });
+    expect(int8.identity).toMatchObject({ name: "all-MiniLM-L6-v2-int8", precision: "int8-weights" });
     await int8.dispose();
   });
 

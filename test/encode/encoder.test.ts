@@ -2,8 +2,8 @@ import { cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { fillBatches } from "../../kernels/encode/batch-plan.ts";
 import type { Encoder } from "../../kernels/encode/encoder.ts";
-import { fillBatches } from "../../kernels/encode/encoder.ts";
 import { openEncoder } from "../../kernels/encode/open-encoder.ts";
 import { inThreadCompute } from "../../kernels/graph/compute.ts";
 import { DISPLAY, MIME } from "../../kernels/protocol/display.ts";
@@ -237,11 +237,20 @@ describe("Encoder", () => {
 
 test("batches hold at most the budget of padded tokens, and at least one text", () => {
   const rows = [9, 5, 5, 2, 1, 1, 1].map((length) => ({ ids: new Array<number>(length) }));
-  expect([...fillBatches(rows, 8)].map((batch) => batch.map((row) => row.ids.length))).toEqual([
+  expect(fillBatches(rows, 8).map((batch) => batch.map((row) => row.ids.length))).toEqual([
     [9],
     [5],
     [5],
     [2, 1, 1, 1],
   ]);
-  expect([...fillBatches(rows, 100, 3)].map((batch) => batch.length)).toEqual([3, 3, 1]);
+  // The long one alone costs least padding: 9 + 5·3 + 1·3.
+  expect(fillBatches(rows, 100, 3).map((batch) => batch.length)).toEqual([1, 3, 3]);
+  expect(fillBatches(rows, 100, 9, true).map((batch) => batch.length)).toEqual([1, 2, 1, 3]);
+});
+
+test("a batch ends where texts get shorter when that saves more than a run costs", () => {
+  const rows = [...new Array<number>(8).fill(60), ...new Array<number>(8).fill(20), 19].map((length) => ({
+    ids: new Array<number>(length),
+  }));
+  expect(fillBatches(rows, 4096).map((batch) => batch.length)).toEqual([8, 9]);
 });
