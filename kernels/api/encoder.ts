@@ -8,6 +8,7 @@ import { type OpenOptions, openSpec, readSpec } from "../encode/open-encoder.ts"
 import { CancelledError } from "../protocol/errors.ts";
 import { currentContext } from "./context.ts";
 
+export type { EncoderProvider } from "../encode/encoder.ts";
 export { Encoder } from "../encode/encoder.ts";
 export type { EncoderSpec } from "../encode/encoder-spec.ts";
 

@@ -25,6 +25,7 @@ export {
   pairsByLabel,
 } from "./fine-tune.ts";
 export { type MapOptions, map, type PlainVectors, type TextMap } from "./map.ts";
+export { type MeasureEncoderOptions, measureEncoder } from "./measure.ts";
 export { type Figure, plot } from "./plot.ts";
 export {
   type ComparePromptsOptions,
