@@ -28,6 +28,15 @@ export { type MapOptions, map, type PlainVectors, type TextMap } from "./map.ts"
 export { type MeasureEncoderOptions, measureEncoder } from "./measure.ts";
 export { type Figure, plot } from "./plot.ts";
 export {
+  type CompactOptions,
+  CompactVectors,
+  type ComparePrecisionsOptions,
+  compact,
+  comparePrecisions,
+  type Precision,
+  type PrecisionReport,
+} from "./precision.ts";
+export {
   type ComparePromptsOptions,
   comparePrompts,
   type PromptInput,

@@ -40,6 +40,7 @@ import {
 import { type Engine, sessionEngine, staticEngine } from "./engine.ts";
 import { fileSha256 } from "./file-digest.ts";
 import { cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
+import { graphFileBytes } from "./graph-size.ts";
 import { modelWeights } from "./model-weights.ts";
 import { externalDataFiles } from "./onnx-external.ts";
 import { compareProviders, ensureChecked, type ProviderCheck, type ProviderComparison } from "./provider-check.ts";
@@ -54,6 +55,8 @@ export interface OpenOptions extends SpecOptions, SessionOptions {
   /** Where its graph runs. Default: the process's compute thread. */
   compute?: Compute;
   signal?: AbortSignal | undefined;
+  /** Told the bytes of the built model's files. */
+  onModelFile?: (sizeBytes: number) => void;
 }
 
 /** Work that one batch should be at most, in multiplications: about half a second on two cores. */
@@ -348,6 +351,7 @@ async function openCached(
   let file: string;
   try {
     file = (await cachedGraph(key, build)).path;
+    options.onModelFile?.(graphFileBytes(file));
   } catch (error) {
     // A full disk must not keep anyone from encoding.
     if (!(error instanceof ParallaxError) || error.code !== "file.write-failed") throw error;
