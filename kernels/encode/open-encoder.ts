@@ -1,6 +1,6 @@
 /** From a name or a folder to an encoder that runs. */
 import { createHash } from "node:crypto";
-import { readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readFileSync, realpathSync, statSync } from "node:fs";
 import path from "node:path";
 import {
   type Compute,
@@ -173,7 +173,7 @@ async function open(spec: EncoderSpec, options: OpenOptions, isChecked: boolean)
   const weightsSha256 = await weightsDigest(spec, signal);
   const digests = {
     weights: weightsSha256,
-    tokenizer: await fileSha256(spec.tokenizer, { signal }),
+    tokenizer: await tokenizerDigest(spec.tokenizer, signal),
     dense: await Promise.all(spec.dense.map(({ file }) => fileSha256(file, { signal }))),
   };
   const specDigest = specSha256(spec, digests);
@@ -225,6 +225,15 @@ async function weightsDigest(spec: EncoderSpec, signal: AbortSignal | undefined)
   const digests: string[] = [];
   for (const file of files) digests.push(await fileSha256(file, { signal }));
   return digests.length === 1 ? digests[0] : createHash("sha256").update(digests.join("\n")).digest("hex");
+}
+
+/** sha256 of the tokenizer's files together: some kinds have a second one, and settings. */
+async function tokenizerDigest(file: string, signal: AbortSignal | undefined): Promise<string> {
+  const beside = ["merges.txt", "tokenizer_config.json"].map((name) => path.join(path.dirname(file), name));
+  const digests: string[] = [];
+  for (const each of [file, ...beside.filter((name) => existsSync(name))])
+    digests.push(await fileSha256(each, { signal }));
+  return createHash("sha256").update(digests.join("\n")).digest("hex");
 }
 
 /** The dense layers of a folder, checked against what its config says. */

@@ -117,6 +117,31 @@ describe("weights", () => {
   });
 });
 
+describe("a T5 folder as its authors publish it", () => {
+  it("is read with spiece.model alone, prefix, dense layer and instruction included", async () => {
+    const folder = fresh();
+    const from = path.resolve(import.meta.dirname, "../golden/tokenizers/unigram.model");
+    writeTinyFolder(folder, "t5", {
+      dense: 10,
+      includePrompt: false,
+      tokenizer: {
+        from,
+        as: "spiece.model",
+        config: { tokenizer_class: "T5Tokenizer", extra_ids: 100 },
+        vocabSize: 2000,
+      },
+    });
+    const encoder = await openEncoder(folder, { compute });
+    expect(path.basename(encoder.spec.tokenizer)).toBe("spiece.model");
+    expect([encoder.tokenizer.prefix.length, encoder.tokenizer.suffix.length]).toEqual([0, 1]);
+    const set = await encoder.encode(TEXTS, { prompt: "Represent the sentence: {text}" });
+    expect(set.dimensions).toBe(10);
+    const alone = await encoder.encode([TEXTS[1]], { prompt: "Represent the sentence: {text}" });
+    expect(far(set.row(1), alone.data)).toBeLessThan(1e-6);
+    await encoder.dispose();
+  });
+});
+
 describe("a dense layer after the pooling", () => {
   it("is applied before normalising, from weights and from token vectors of an ONNX file", async () => {
     const folder = fresh();

@@ -1,5 +1,5 @@
 /** A whole model folder of any family with tiny seeded weights, and the tokenizer of the tiny BERT. */
-import { mkdirSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { writeSafetensors } from "../../kernels/encode/safetensors.ts";
 import type { Tensor } from "../../kernels/graph/tensor.ts";
@@ -81,6 +81,8 @@ export interface TinyFolderOptions {
   dense?: number;
   includePrompt?: boolean;
   prompts?: Record<string, string>;
+  /** A tokenizer file in place of tokenizer.json, and the rows that its ids need. */
+  tokenizer?: { from: string; as: string; config?: unknown; vocabSize: number };
   /** Names the weights are saved under. */
   rename?: (name: string) => string;
 }
@@ -98,15 +100,21 @@ export function writeTinyFolder(
     includePrompt,
     prompts,
     rename = (name) => name,
+    tokenizer,
   } = options;
   const json = (name: string, value: unknown) => {
     mkdirSync(path.dirname(path.join(folder, name)), { recursive: true });
     writeFileSync(path.join(folder, name), `${JSON.stringify(value, null, 2)}\n`);
   };
-  const architecture = parseArchitecture(TINY_CONFIGS[type]);
+  const config = { ...TINY_CONFIGS[type], ...(tokenizer ? { vocab_size: tokenizer.vocabSize } : {}) };
+  const architecture = parseArchitecture(config);
   const weights = randomWeights(architecture, seed);
-  json("config.json", TINY_CONFIGS[type]);
-  json("tokenizer.json", tinyTokenizerJson(vocabulary));
+  json("config.json", config);
+  if (tokenizer === undefined) json("tokenizer.json", tinyTokenizerJson(vocabulary));
+  else {
+    copyFileSync(tokenizer.from, path.join(folder, tokenizer.as));
+    if (tokenizer.config !== undefined) json("tokenizer_config.json", tokenizer.config);
+  }
   const tensors = new Map<string, Tensor>(
     [...weightShapes(architecture).keys()].map((name) => [rename(name), weights.get(name)]),
   );
