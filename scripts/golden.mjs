@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 const folder = path.join(path.dirname(path.dirname(fileURLToPath(import.meta.url))), "test/golden");
 const python = process.env.PARALLAX_PYTHON ?? "/usr/bin/python3";
 /** Parts that the scripts import. */
-const PARTS = ["tiny.py"];
+const PARTS = ["tiny.py", "restatement.py"];
 
 const probe = spawnSync(python, ["-c", "import torch, numpy; print(torch.__version__)"], { encoding: "utf8" });
 if (probe.status !== 0) {
