@@ -109,6 +109,31 @@ export function providerFailure(provider: ProviderName, said: string): ParallaxE
   return undefined;
 }
 
+/** What ONNX Runtime said when a run failed on a provider other than the CPU. */
+export function providerRunFailure(provider: string, said: string): ParallaxError | undefined {
+  if (provider === "cpu" || !isProviderName(provider)) return undefined;
+  const { title } = PROVIDERS[provider];
+  const details = { provider, said };
+  if (/requires f16 but the device does not support/i.test(said))
+    return new ParallaxError(
+      "session.no-float16",
+      `${title} cannot read weights of 16 bits on this graphics device (${brief(said)}). Nothing was encoded.`,
+      { kind: "environment", hint: 'Use precision "float32" or "int8-blocks", or provider "cpu".', details },
+    );
+  const memory = /alloc|memory/i.test(said);
+  return new ParallaxError(
+    "session.run-failed",
+    `${title} could not run the model: ${brief(said)}. Nothing was encoded.`,
+    {
+      kind: "environment",
+      hint: memory
+        ? 'Use smaller batches (batchTokens), or provider "cpu".'
+        : 'Use provider "cpu", or update the driver.',
+      details,
+    },
+  );
+}
+
 /** Every node ran somewhere else: the provider was there in name only. */
 export function providerUnused(provider: ProviderName, nodes: number): ParallaxError {
   return new ParallaxError(

@@ -16,6 +16,7 @@ import {
   checkProviderName,
   providerFailure,
   providerNotInstalled,
+  providerRunFailure,
   providerUnknownHere,
   providerUnused,
 } from "./providers.ts";
@@ -249,6 +250,8 @@ class LocalSession implements GraphSession {
     try {
       results = await session.run(given, wanted);
     } catch (error) {
+      const failure = providerRunFailure(this.report.provider, reason(error));
+      if (failure !== undefined) throw failure;
       const memory = /alloc|memory/i.test(reason(error));
       throw new ParallaxError(
         "session.run-failed",

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { GraphBuilder } from "../../kernels/graph/builder.ts";
 import { inThreadCompute, type ProviderName, threadCompute } from "../../kernels/graph/compute.ts";
 import { describeFallback, readPlacement } from "../../kernels/graph/placement.ts";
-import { checkProviderName, providerFailure } from "../../kernels/graph/providers.ts";
+import { checkProviderName, providerFailure, providerRunFailure } from "../../kernels/graph/providers.ts";
 import { missingProviderFiles } from "../../kernels/graph/runtime-folder.ts";
 import { tensor } from "../../kernels/graph/tensor.ts";
 import { ParallaxError } from "../../kernels/protocol/errors.ts";
@@ -133,6 +133,26 @@ describe("what ONNX Runtime says about a provider", () => {
           "CUDA does not start: its driver or one of its libraries is missing or too old (OrtSessionOptionsAppendExecutionProvider_Cuda: Failed to load shared library). Nothing was loaded, and the CPU was not used in its place.",
       },
       undefined,
+      undefined,
+    ]);
+  });
+
+  it("about a run that failed is told with the next step", () => {
+    const half =
+      "Non-zero status code returned while running Gather node. Name:'embeddings/Gather.1' Status Message: shader_helper.cc:416 GenerateSourceCode Program Gather requires f16 but the device does not support it.";
+    const failed = (provider: string, text: string) => {
+      const error = providerRunFailure(provider, text);
+      return error && [error.code, error.kind, error.hint];
+    };
+    expect([
+      failed("webgpu", half),
+      failed("cuda", "Failed to allocate memory for requested buffer of size 4294967296"),
+      failed("webgpu", "Device lost"),
+      failed("cpu", half),
+    ]).toEqual([
+      ["session.no-float16", "environment", 'Use precision "float32" or "int8-blocks", or provider "cpu".'],
+      ["session.run-failed", "environment", 'Use smaller batches (batchTokens), or provider "cpu".'],
+      ["session.run-failed", "environment", 'Use provider "cpu", or update the driver.'],
       undefined,
     ]);
   });
