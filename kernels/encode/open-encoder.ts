@@ -45,7 +45,7 @@ import { modelWeights } from "./model-weights.ts";
 import { externalDataFiles } from "./onnx-external.ts";
 import { compareProviders, ensureChecked, type ProviderCheck, type ProviderComparison } from "./provider-check.ts";
 import { compareInChild } from "./provider-check-child.ts";
-import { defaultProvider } from "./provider-choice.ts";
+import { defaultProvider, isProviderAsked } from "./provider-choice.ts";
 import { REFERENCE_TEXTS } from "./reference-texts.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openWeights, weightFiles } from "./sharded-safetensors.ts";
@@ -120,7 +120,7 @@ export async function openSpec(spec: EncoderSpec, options: OpenOptions = {}): Pr
 function providerFor(spec: EncoderSpec, options: OpenOptions): ProviderName {
   const provider = checkProviderName(options.provider ?? defaultProvider());
   if (spec.architecture !== "static" || provider === "cpu") return provider;
-  if (options.provider === undefined) return "cpu";
+  if (options.provider === undefined && !isProviderAsked()) return "cpu";
   throw new ParallaxError(
     "encoder.no-graph",
     `${spec.name} is a table of vectors: it runs on the CPU only, and provider "${provider}" was asked for. Nothing was loaded.`,

@@ -10,3 +10,8 @@ export function defaultProvider(): ProviderName {
   const chosen = process.env.PARALLAX_PROVIDER?.trim();
   return chosen === undefined || chosen === "" ? "cpu" : checkProviderName(chosen);
 }
+
+/** Whether the user named it for this one command (`--provider`), which no encoder may pass over, as it may a setting. */
+export function isProviderAsked(): boolean {
+  return process.env.PARALLAX_PROVIDER_FROM === "option";
+}

@@ -45,7 +45,9 @@ const program = new Command("parallax")
   // The computing process takes it as it takes the setting.
   .hook("preAction", (_, command) => {
     const { provider } = command.opts<{ provider?: string }>();
-    if (provider !== undefined) process.env.PARALLAX_PROVIDER = provider;
+    if (provider === undefined) return;
+    process.env.PARALLAX_PROVIDER = provider;
+    process.env.PARALLAX_PROVIDER_FROM = "option";
   })
   .exitOverride();
 
