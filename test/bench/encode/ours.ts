@@ -7,20 +7,22 @@ import { modelWeights } from "../../../kernels/encode/model-weights.ts";
 import { openEncoder } from "../../../kernels/encode/open-encoder.ts";
 import { openSafetensors } from "../../../kernels/encode/safetensors.ts";
 import { GraphBuilder } from "../../../kernels/graph/builder.ts";
-import { threadCompute } from "../../../kernels/graph/compute.ts";
+import { inThreadCompute, threadCompute } from "../../../kernels/graph/compute.ts";
 import { encodeModel } from "../../../kernels/graph/onnx-write.ts";
+import type { Precision } from "../../../kernels/graph/precision.ts";
+import { tensor } from "../../../kernels/graph/tensor.ts";
+import { architectureSizes } from "../../../kernels/model/architecture.ts";
 import { buildTokens, provideWeights } from "../../../kernels/model/encoder-graph.ts";
 
 const folder = process.argv[2]!;
 const compute = threadCompute();
-let encoder: Encoder;
+const encoders = new Map<Precision, Encoder>();
 
 interface Task {
-  do: "prepare" | "load" | "encode";
+  do: "prepare" | "load" | "tokens" | "peak" | "encode";
   threads: number;
   texts: string[];
-  batchSize: number;
-  sameBatches: boolean;
+  precision: Precision;
   vectors?: boolean;
 }
 
@@ -65,31 +67,48 @@ const answers: Record<Task["do"], (task: Task) => Promise<Record<string, unknown
     return {};
   },
   async load({ threads }) {
-    encoder = await openEncoder(folder, { compute, threads });
+    for (const precision of ["float32", "int8"] as const)
+      encoders.set(precision, await openEncoder("default", { compute, threads, precision }));
     const { version } = await compute.runtime();
-    return { runtime: `ONNX Runtime ${version}`, modelBytes: statSync(path.join(folder, "onnx/model.onnx")).size };
+    const { spec } = encoders.get("float32")!;
+    return {
+      runtime: `ONNX Runtime ${version}`,
+      modelBytes: statSync(path.join(folder, "onnx/model.onnx")).size,
+      weights: spec.weights.file,
+    };
   },
-  async encode({ texts, batchSize, sameBatches, vectors }) {
+  /** Ids of each text, and the multiplications that its tokens need, times two. */
+  async tokens({ texts }) {
+    const { tokenizer, spec } = encoders.get("float32")!;
+    const { layers, hiddenSize: d, ffnSize } = architectureSizes(spec.model!);
+    const ids = texts.map((text) => tokenizer.encode(text, spec.maxTokens).ids);
+    const perToken = 2 * layers * (4 * d * d + 2 * d * ffnSize);
+    const flops = ids.reduce((sum, { length: t }) => sum + t * perToken + 4 * layers * d * t * t, 0);
+    return { ids, flops };
+  },
+  /** The machine's peak: the fastest of many MatMuls [1024, 1024] × [1024, 1024], in GFLOP/s. */
+  async peak({ threads }) {
+    const b = new GraphBuilder("peak");
+    b.output(b.matMul(b.input("x", "float32", [1024, 1024]), b.input("w", "float32", [1024, 1024])), "y");
+    const own = inThreadCompute();
+    const session = await own.createSession({ graph: b.build() }, { threads });
+    const square = tensor("float32", [1024, 1024], new Float32Array(2 ** 20).fill(0.5));
+    let best = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < 20; run++) {
+      const started = performance.now();
+      await session.run({ x: square, w: square });
+      best = Math.min(best, performance.now() - started);
+    }
+    await own.dispose();
+    return { gflops: (2 * 1024 ** 3) / best / 1e6 };
+  },
+  async encode({ texts, precision, vectors }) {
     const started = performance.now();
-    const parts: Float32Array[] = [];
-    if (sameBatches)
-      for (let i = 0; i < texts.length; i += batchSize)
-        parts.push((await encoder.encode(texts.slice(i, i + batchSize), { batchSize, batchTokens: 1e9 })).data);
-    else parts.push((await encoder.encode(texts, { batchSize, batchTokens: 1e9 })).data);
+    const { data } = await encoders.get(precision)!.encode(texts, { cache: "skip" });
     const elapsedMs = performance.now() - started;
-    return { elapsedMs, ...(vectors ? { vectors: joined(parts) } : {}) };
+    return { elapsedMs, ...(vectors ? { vectors: data } : {}) };
   },
 };
-
-function joined(parts: readonly Float32Array[]): Float32Array {
-  const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
-}
 
 process.on("message", (task: Task) => {
   answers[task.do](task).then(
