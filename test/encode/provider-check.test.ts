@@ -95,6 +95,30 @@ describe("a provider that is used for the first time", () => {
   });
 });
 
+describe("the process of the self-test", () => {
+  afterEach(() => {
+    delete process.env.NODE_OPTIONS;
+  });
+
+  it("may be aborted by a driver: an error says so, and nothing is remembered", async () => {
+    const abort = path.join(home, "abort.cjs");
+    writeFileSync(abort, 'process.on("message", () => process.abort());\n');
+    process.env.NODE_OPTIONS = `--require ${abort}`;
+    const error = await failure(openEncoder(model, { provider: "webgpu" }));
+    expect([error.code, error.kind]).toEqual(["provider.crashed", "environment"]);
+    expect(error.message).toContain("WebGPU ended its process (");
+    expect(providerChecks()).toEqual([]);
+  });
+
+  it("ends when the work is stopped", async () => {
+    const hang = path.join(home, "hang.cjs");
+    writeFileSync(hang, 'process.on("message", () => { for (;;); });\n');
+    process.env.NODE_OPTIONS = `--require ${hang}`;
+    const error = await failure(openEncoder(model, { provider: "webgpu", signal: AbortSignal.timeout(1500) }));
+    expect([error.kind, providerChecks()]).toEqual(["cancelled", []]);
+  });
+});
+
 describe("the choice of a provider", () => {
   it("comes from the setting where nothing else is said, and a wrong setting is told", async () => {
     const compute = wrongProvider(0);
