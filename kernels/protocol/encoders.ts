@@ -73,7 +73,7 @@ export const encoderEntrySchema = z.object({
   /** Null: known only once it is here. */
   dimensions: z.number().int().nullable(),
   maxTokens: z.number().int().nullable(),
-  /** Of the files that Parallax needs. */
+  /** Of the files that Parallax needs; of a known model that is not here it may be an estimate by its parameters. */
   sizeBytes: z.number().nullable(),
   licence: z.string().nullable(),
   /** Codes ("en"), "multilingual" included. */
@@ -116,7 +116,12 @@ export const encoderDetailsSchema = z.object({
   spec: z.array(z.object({ field: z.string(), value: z.string() })),
   /** Where folder and catalogue disagree, and which is used. */
   contradictions: z.array(
-    z.object({ field: z.string(), folder: z.string(), catalogue: z.string(), used: z.enum(["folder", "catalogue"]) }),
+    z.object({
+      field: z.string(),
+      folder: z.string(),
+      catalogue: z.string(),
+      used: z.enum(["folder", "catalogue", "user"]),
+    }),
   ),
   prompts: z.array(z.object({ name: z.string(), template: z.string() })),
   files: z.array(encoderFileSchema),
@@ -171,9 +176,16 @@ export const encoderMethods = {
     params: z.object({ query: z.string(), limit: z.number().int().min(1).max(100).optional() }),
     result: z.object({ entries: z.array(encoderEntrySchema), note: z.string().nullable() }),
   },
-  /** Starts or goes on, and answers once it is under way; events carry the rest. */
+  /**
+   * `variant`: an ONNX file of the repository in place of the weights. `trustHub`: take files although their published
+   * hash is another one. Starts or goes on, and answers once it is under way; events carry the rest.
+   */
   download: {
-    params: named.extend({ revision: z.string().optional() }),
+    params: named.extend({
+      revision: z.string().optional(),
+      variant: z.string().optional(),
+      trustHub: z.boolean().optional(),
+    }),
     result: z.object({ entry: encoderEntrySchema }),
   },
   /** Keeps the part, and the wish to go on later. */

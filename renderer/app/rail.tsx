@@ -6,6 +6,7 @@ import { keyText } from "../ui/kbd.tsx";
 
 const SCREENS: { id: string; name: string; icon: IconName; kinds: string[] }[] = [
   { id: "view.notebook", name: "Notebook", icon: "notebook", kinds: ["notebook", "start"] },
+  { id: "view.encoders", name: "Encoders", icon: "encoders", kinds: ["encoders"] },
   { id: "view.runs", name: "Runs", icon: "runs", kinds: ["runs"] },
 ];
 

@@ -14,6 +14,7 @@ import { activeTab } from "../state/selectors.ts";
 import { applyTheme } from "../theme/theme.ts";
 import { Notices } from "../ui/notices.tsx";
 import { ConnectionBar } from "./connection-bar.tsx";
+import { EncodersTab } from "./encoders-tab.tsx";
 import { Live } from "./live.tsx";
 import { Outputs } from "./outputs.tsx";
 import { Rail } from "./rail.tsx";
@@ -58,6 +59,7 @@ function Screen() {
     <main className="shell-main" id="main" data-region="main" tabIndex={-1}>
       {tab.kind === "start" && <StartScreen />}
       {tab.kind === "notebook" && <NotebookScreen key={tab.docId} docId={tab.docId} />}
+      {tab.kind === "encoders" && <EncodersTab />}
       {tab.kind === "runs" && <RunsTab />}
     </main>
   );

@@ -31,6 +31,7 @@ export function TabRow() {
 
 function describe(tab: Tab, documents: AppState["documents"]): { label: string; name: string } {
   if (tab.kind === "start") return { label: "Start", name: "Start page" };
+  if (tab.kind === "encoders") return { label: "Encoders", name: "Encoders" };
   if (tab.kind === "runs") return { label: "Runs", name: "Fine-tune runs" };
   const doc = documents[tab.docId];
   if (!doc) return { label: "…", name: "Notebook" };

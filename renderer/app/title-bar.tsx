@@ -18,7 +18,7 @@ export function TitleBar() {
             <SaveState doc={doc} />
           </>
         ) : (
-          <strong>{tab.kind === "runs" ? "Runs" : "Parallax"}</strong>
+          <strong>{tab.kind === "runs" ? "Runs" : tab.kind === "encoders" ? "Encoders" : "Parallax"}</strong>
         )}
       </div>
       {doc && <KernelStatus doc={doc} />}

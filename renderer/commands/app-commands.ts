@@ -133,6 +133,14 @@ export const appCommands: Command[] = [
     run: showNotebook,
   },
   {
+    id: "view.encoders",
+    title: "Show the encoders",
+    group: "View",
+    keys: ["Mod+2"],
+    when: "always",
+    run: show({ kind: "encoders" }),
+  },
+  {
     id: "view.runs",
     title: "Show the fine-tune runs",
     group: "View",

@@ -52,6 +52,13 @@ const SLOW: ReadonlySet<HostMethod> = new Set<HostMethod>([
   "notebook.save",
   "notebook.reload",
   "runs.watch",
+  "encoders.list",
+  "encoders.find",
+  "encoders.details",
+  "encoders.download",
+  "encoders.remove",
+  "encoders.measure",
+  "encoders.add-folder",
 ]);
 
 export class HostClient {

@@ -41,6 +41,7 @@ export const initialState: AppState = {
   documents: {},
   tabs: [{ kind: "start" }],
   activeTab: 0,
+  lastNotebook: null,
   jobs: {},
   overlay: null,
   notices: [],
@@ -52,6 +53,14 @@ export const initialState: AppState = {
 };
 
 export function reduce(state: AppState, action: Action): AppState {
+  const next = reduceParts(state, action);
+  if (next.tabs === state.tabs && next.activeTab === state.activeTab) return next;
+  const tab = next.tabs[next.activeTab];
+  if (tab?.kind === "notebook") return { ...next, lastNotebook: tab.docId };
+  return next.lastNotebook === null || next.documents[next.lastNotebook] ? next : { ...next, lastNotebook: null };
+}
+
+function reduceParts(state: AppState, action: Action): AppState {
   switch (action.type) {
     case "connection.changed":
       return { ...state, connection: action.connection };

@@ -13,6 +13,12 @@ export function activeDocument(state: AppState): DocumentState | null {
   return tab.kind === "notebook" ? (state.documents[tab.docId] ?? null) : null;
 }
 
+/** The notebook that panels write into: the one that was in front last, else any that is open and can be edited. */
+export function targetDocument(state: AppState): DocumentState | null {
+  const open = Object.values(state.documents).filter((doc) => !doc.readOnly);
+  return open.find((doc) => doc.docId === state.lastNotebook) ?? open[0] ?? null;
+}
+
 export function cellIndex(doc: DocumentState, cellId: string | null): number {
   return doc.notebook.cells.findIndex((cell) => cell.id === cellId);
 }

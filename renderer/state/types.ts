@@ -63,7 +63,7 @@ export interface JobState extends Job {
   cancelledAt: number | null;
 }
 
-export type Tab = { kind: "start" } | { kind: "notebook"; docId: string } | { kind: "runs" };
+export type Tab = { kind: "start" } | { kind: "notebook"; docId: string } | { kind: "encoders" } | { kind: "runs" };
 
 export type Overlay =
   | { kind: "palette" }
@@ -94,6 +94,8 @@ export interface AppState {
   tabs: readonly Tab[];
   /** Index into tabs. */
   activeTab: number;
+  /** The notebook that was in front last, also while another screen is: panels write their cells there. */
+  lastNotebook: string | null;
   jobs: Readonly<Record<string, JobState>>;
   overlay: Overlay | null;
   notices: readonly Notice[];

@@ -1,6 +1,7 @@
 /** Small line icons, drawn for a 16 × 16 box. Decorative: the control that holds one carries the name. */
 const PATHS = {
   notebook: "M4 2.5h8.5v11H4zM4 2.5v11M6.8 5.5h3.4M6.8 8h3.4M2.5 5h1.5M2.5 8h1.5M2.5 11h1.5",
+  encoders: "M3 4h10M3 8h10M3 12h6M11 11v3M12.5 12.5h-3",
   runs: "M2.5 2.5v11h11M4.5 5c1 4.5 2.5 6 8.5 6.2",
   settings: "M2.5 4.5h6M11.5 4.5h2M2.5 11.5h2M7.5 11.5h6M10 3v3M6 10v3",
   plus: "M8 3v10M3 8h10",

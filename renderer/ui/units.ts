@@ -13,6 +13,20 @@ export function formatBytes(bytes: number): string {
   return `${value < 10 ? value.toFixed(1) : Math.round(value)} ${unit}`;
 }
 
+/** "133 MB", "1.3 GB": powers of ten, as disks, the hub and file managers count. */
+export function formatDiskBytes(bytes: number): string {
+  if (!Number.isFinite(bytes)) return "–";
+  if (bytes < 1000) return `${Math.round(bytes)} B`;
+  let value = bytes;
+  let unit = "B";
+  for (const next of ["kB", "MB", "GB", "TB"]) {
+    if (value < 999.5) break;
+    value /= 1000;
+    unit = next;
+  }
+  return `${value < 9.95 ? value.toFixed(1) : Math.round(value)} ${unit}`;
+}
+
 /** "12 ms", "0.4 s", "12 s", "3 min 5 s", "2 h 10 min". */
 export function formatDuration(ms: number): string {
   if (ms < 95) return `${Math.round(ms)} ms`;

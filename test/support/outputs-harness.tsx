@@ -1,15 +1,17 @@
 /**
- * A page with every kind of output, or with the runs screen, over a fake host.
- * ?show=table,map picks sections; ?screen=runs or runs-empty; ?host=none leaves the host out; #theme is set by the test.
+ * A page with every kind of output, or with the runs or the encoders screen, over a fake host.
+ * ?show=table,map picks sections; ?screen=runs, runs-empty, encoders, encoders-empty or encoders-broken; ?host=none leaves the host out; #theme is set by the test.
  */
 import { StrictMode } from "react";
 import { createRoot } from "react-dom/client";
+import { EncodersScreen } from "../../renderer/features/encoders/encoders-screen.tsx";
 import { OutputArea } from "../../renderer/features/outputs/output-area.tsx";
 import { RunsScreen } from "../../renderer/features/runs/runs-screen.tsx";
 import { HostClient } from "../../renderer/host/client.ts";
 import { App } from "../../renderer/state/app.ts";
 import { AppContext } from "../../renderer/state/hooks.ts";
 import { applyTheme } from "../../renderer/theme/theme.ts";
+import { fakeEncodersHost } from "./fake-encoders-host.ts";
 import { fakeRunsHost } from "./fake-runs-host.ts";
 import { sections } from "./output-fixtures.ts";
 import "../../renderer/theme/tokens.css";
@@ -26,11 +28,16 @@ declare global {
       calls: { method: string; params: unknown }[];
       setTheme(name: "light" | "dark"): void;
       append(text: string): void;
+      app: App;
     };
   }
 }
 
-const host = fakeRunsHost({ empty: screen === "runs-empty", stepEveryMs: Number(query.get("step") ?? 0) });
+const encoders = screen?.startsWith("encoders") === true;
+const fakeEncoders = fakeEncodersHost({ scene: screen?.split("-")[1] ?? "usual" });
+const host = encoders
+  ? fakeEncoders
+  : fakeRunsHost({ empty: screen === "runs-empty", stepEveryMs: Number(query.get("step") ?? 0) });
 const client = new HostClient(host.connect);
 const app = new App(client);
 window.harness = {
@@ -38,6 +45,7 @@ window.harness = {
   calls: host.calls,
   setTheme: (name) => applyTheme(name, "comfortable"),
   append: () => undefined,
+  app,
 };
 applyTheme(query.get("theme") === "dark" ? "dark" : "light", "comfortable");
 if (query.get("host") !== "none") app.start();
@@ -51,6 +59,12 @@ function Page() {
     return (
       <main style={{ height: "100vh" }} aria-label="Runs">
         <RunsScreen />
+      </main>
+    );
+  if (encoders)
+    return (
+      <main style={{ height: "100vh" }} aria-label="Encoders">
+        <EncodersScreen />
       </main>
     );
   return (
