@@ -11,6 +11,7 @@ import {
 import { type EmbeddingSet, formatBytes } from "../encode/embedding-set.ts";
 import type { Encoder } from "../encode/encoder.ts";
 import { openSpec } from "../encode/open-encoder.ts";
+import { recommendedPrompts } from "../encode/recommended-prompts.ts";
 import type { Embedder, EmbeddingSetLike } from "../evaluate/embedder.ts";
 import { checkSampling, evaluate } from "../evaluate/evaluate.ts";
 import { prepareTask } from "../evaluate/measure.ts";
@@ -151,7 +152,11 @@ async function measure(
   work: WorkContext,
 ): Promise<Measured> {
   const vectors = new MemoEmbedder(encoder);
-  const { score, interval, metric, n, unit } = await evaluate(vectors, task, { ...sampling, ...work });
+  const { score, interval, metric, n, unit } = await evaluate(vectors, task, {
+    prompts: recommendedPrompts(encoder.spec, task).templates,
+    ...sampling,
+    ...work,
+  });
   const line: PrecisionLine = {
     name,
     what: PRECISIONS[what],
@@ -185,9 +190,9 @@ async function other(
   const encoder = await openSpec(base.encoder.spec, { precision, signal: work.signal, onModelFile });
   try {
     const timed = texts.slice(0, TIMED_TEXTS);
-    await encoder.encode(timed);
+    await encoder.encode(timed, { cache: "skip" });
     const memoryBytes = Math.max(0, process.memoryUsage.rss() - before);
-    const speed = await speedAgainst(base.encoder, encoder, timed, work);
+    const speed = precision === "float32" ? 1 : await speedAgainst(base.encoder, encoder, timed, work);
     const { line, vectors } = await measure(precision, precision, encoder, task, texts, sampling, work);
     const cosines = rowCosines(await base.vectors.encode(texts), await vectors.encode(texts));
     return { ...line, ...cosines, speed, modelBytes, memoryBytes, delta: line.score - base.line.score };
@@ -205,7 +210,7 @@ async function speedAgainst(
 ): Promise<number> {
   const time = async (encoder: Encoder) => {
     const started = performance.now();
-    await encoder.encode(texts, { signal });
+    await encoder.encode(texts, { signal, cache: "skip" });
     return performance.now() - started;
   };
   const ratios: number[] = [];
@@ -236,7 +241,11 @@ async function formOf(
       return { n: set.n, dimensions, data: shrink(set).decode(), report: set.report };
     },
   };
-  const { score, interval } = await evaluate(embedder, task, { ...sampling, ...work });
+  const { score, interval } = await evaluate(embedder, task, {
+    prompts: recommendedPrompts(base.encoder.spec, task).templates,
+    ...sampling,
+    ...work,
+  });
   const small = shrink(all);
   const isWhole = dimensions === base.encoder.dimensions;
   const cosines = isWhole ? rowCosines(all, { ...all, data: small.decode() }) : { meanCosine: null, leastCosine: null };
