@@ -3,7 +3,7 @@
  * `npm run bench:load`: from safetensors to the first vector, against ONNX Runtime loading the same model from one ONNX
  * file. BERT-base with random weights, made in a temporary folder. Each load is a process of its own, in turns: ours with an
  * empty graph cache (cold: digest, build, write, load) and with a filled one (warm). Files are in the system's cache.
- * Target: 1.5 times ONNX Runtime's time. `--rounds 3`, `--json`.
+ * Target: 1.5 times ONNX Runtime's time. `--rounds 3`, `--json`; LAYERS=3 in the environment for a quick look.
  */
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
@@ -39,7 +39,7 @@ try {
     times.warm.push(step("ours").elapsedMs);
   }
   const seconds = (list) => (median(list) / 1000).toFixed(2);
-  console.log(`BERT-base, random weights, ${rounds} rounds in turns, ${os.cpus()[0].model}`);
+  console.log(`BERT-base (${process.env.LAYERS ?? 12} of 12 layers), random weights, ${rounds} rounds in turns, ${os.cpus()[0].model}`);
   console.log(`ONNX Runtime from one ONNX file: ${seconds(times.ort)} s to the first vector`);
   const ratios = {};
   for (const name of ["cold", "warm"]) {
