@@ -80,7 +80,6 @@ function usual(): EncoderEntry[] {
       note: "Installed with Parallax: float32.",
     }),
     encoderEntry("BAAI/bge-small-en-v1.5", {
-      pooling: "cls",
       prompts: { count: 1, names: ["query"] },
       speed: { ...SPEED, textsPerSecond: 318 },
       usedBy: [

@@ -2,7 +2,7 @@
  * The rows. One Tab stop for the grid and the buttons of its row: arrows move, Enter opens details, Space uses, Delete
  * removes. What a row has to say (a download, an error) stands below it, in words.
  */
-import { type KeyboardEvent, type ReactNode, type Ref, useEffect, useState } from "react";
+import { type KeyboardEvent, type ReactNode, type Ref, useEffect, useRef, useState } from "react";
 import type { EncoderEntry } from "../../../kernels/protocol/encoders.ts";
 import { Button } from "../../ui/button.tsx";
 import { ErrorBlock } from "../../ui/error-block.tsx";
@@ -104,6 +104,11 @@ function Row(props: Props & { entry: EncoderEntry }) {
   const active = view.active === entry.id;
   const open = view.open === entry.id;
   const since = view.measuring[entry.id];
+  const box = useRef<HTMLDivElement>(null);
+  // The details take room from the list: their row stays in view.
+  useEffect(() => {
+    if (open) box.current?.scrollIntoView({ block: "nearest" });
+  }, [open]);
   const words = since === undefined ? stateWords(entry) : { glyph: "◐", word: "measuring", tone: "busy" };
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
@@ -141,6 +146,7 @@ function Row(props: Props & { entry: EncoderEntry }) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: as above
     <div
+      ref={box}
       role="row"
       data-encoder={entry.id}
       tabIndex={active ? 0 : -1}
@@ -302,13 +308,13 @@ function RowActions({ entry, view, actions, onOpen, onRemove, onAddFolder }: Pro
     default:
       return (
         <>
-          {entry.source !== "hub"
+          {entry.source !== "hub" || entry.error !== null
             ? null
             : entry.progress === null
-              ? button("Download again", `Download ${name} again from ${host}`, () => actions.download(id))
+              ? button("Download again", `Download again: ${name} from ${host}`, () => actions.download(id))
               : button("Resume", `Resume ${name} from ${host}`, () => actions.download(id))}
           {entry.progress !== null
-            ? button("Remove part", `Remove the part of ${name}`, () => actions.removePart(id))
+            ? button("Remove part", `Remove part of ${name}`, () => actions.removePart(id))
             : menu}
         </>
       );

@@ -111,14 +111,14 @@ export function EncodersScreen() {
         )}
         <Button onClick={() => setQuestion({ kind: "folder" })}>Add from folder…</Button>
         <Button disabled={view.settings === null} onClick={() => setQuestion({ kind: "settings" })}>
-          {offline ? "Offline" : host}…
+          Source: {offline ? "offline" : host}…
         </Button>
       </header>
       {error && <ErrorBlock shape="bar" error={error} title="The list may be old" actions={retry} />}
       {findError && (
         <ErrorBlock
           shape="bar"
-          title="No network"
+          title={/no-connection|offline/.test(findError.code) ? "No network" : `${host} was not searched`}
           error={findError}
           safe={`${here === 1 ? "1 encoder" : `${here} encoders`} here ${here === 1 ? "works" : "work"} offline.`}
           actions={
