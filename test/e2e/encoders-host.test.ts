@@ -1,0 +1,96 @@
+/** The encoders screen on the real host: a hub on loopback, the encoder service's own process, a real kernel. */
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import type { Browser, Page } from "playwright-core";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { root } from "../../scripts/build.mjs";
+import { chromiumPath, launchBrowser } from "../support/browser.ts";
+import { HubServer } from "../support/hub-server.ts";
+import { type PageServer, startPageServer } from "../support/page-server.ts";
+import { writeTinyBert } from "../support/tiny-bert.ts";
+
+const ID = "tiny/bert-of-tests";
+const hasService = existsSync(path.join(root, "kernels/encoders.entry.ts"));
+
+describe.skipIf(chromiumPath() === null || !hasService)("encoders from a hub to a cell", () => {
+  const folder = mkdtempSync(path.join(tmpdir(), "parallax-encoders-"));
+  const before = { ...process.env };
+  const problems: string[] = [];
+  let hub: HubServer;
+  let server: PageServer;
+  let browser: Browser;
+  let page: Page;
+
+  beforeAll(async () => {
+    const model = writeTinyBert(path.join(folder, "model"));
+    hub = await HubServer.start({ models: { [ID]: model } });
+    Object.assign(process.env, { PARALLAX_HOME: path.join(folder, "home"), HF_ENDPOINT: hub.endpoint });
+    for (const name of ["HF_TOKEN", "HF_HUB_OFFLINE", "PARALLAX_OFFLINE", "HTTP_PROXY", "http_proxy"])
+      delete process.env[name];
+    server = await startPageServer();
+    browser = await launchBrowser();
+    page = await browser.newPage({ viewport: { width: 1280, height: 900 }, reducedMotion: "reduce" });
+    page.on("pageerror", (error) => problems.push(error.message));
+    await page.goto(server.address);
+  }, 120_000);
+
+  afterAll(async () => {
+    await browser?.close();
+    await server?.close();
+    await hub?.close();
+    process.env = before;
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const row = () => page.locator(`[data-encoder="${ID}"]`);
+  const word = (text: string | RegExp) => row().locator(".enc-word", { hasText: text }).waitFor({ timeout: 30_000 });
+
+  test("finds, pauses, resumes, uses by Space, undoes, runs, and shows its name on the title bar", {
+    timeout: 120_000,
+  }, async () => {
+    await page.keyboard.press("Control+2");
+    await page.locator('[data-encoder="default"]').waitFor({ timeout: 30_000 });
+    await page.keyboard.press("/");
+    await page.getByRole("searchbox").fill("bert-of");
+    const { host } = new URL(hub.endpoint);
+    await page.getByRole("button", { name: `Search ${host} for “bert-of”` }).click();
+    await word("not here");
+    hub.trouble = (seen) => (seen.host === "store" ? { slowMs: 60 } : undefined);
+    await row()
+      .getByRole("button", { name: `Download bert-of-tests from ${host}` })
+      .click();
+    await row()
+      .getByText(/model\.safetensors \d+.* of \d+.*, \d of \d files · .*\/s/)
+      .waitFor({ timeout: 30_000 });
+    await row().getByRole("button", { name: "Pause bert-of-tests" }).click();
+    await word(/paused at \d+ %/);
+    hub.trouble = undefined;
+    await row()
+      .getByRole("button", { name: `Resume bert-of-tests from ${host}` })
+      .click();
+    await word("ready");
+    await row().focus();
+    await page.keyboard.press("Enter");
+    await page.getByText("trusted on first use: equal to what the hub itself said").waitFor();
+    await row().focus();
+    await page.keyboard.press("Space");
+    const cell = page.locator(".cell.code", { hasText: `loadEncoder("${ID}")` });
+    await cell.waitFor({ timeout: 30_000 });
+    await page.keyboard.press("z");
+    await cell.waitFor({ state: "detached" });
+    await page.keyboard.press("Shift+Z");
+    await cell.waitFor();
+    await page.keyboard.press("Control+Enter");
+    await page.locator(".kernel-line", { hasText: /tiny/ }).waitFor({ timeout: 60_000 });
+    await page.keyboard.press("Control+2");
+    await row().focus();
+    await page.keyboard.press("Delete");
+    await page
+      .getByRole("dialog")
+      .getByRole("button", { name: /^Remove, free/ })
+      .click();
+    await row().waitFor({ state: "detached" });
+    expect(problems).toEqual([]);
+  });
+});
