@@ -8,6 +8,14 @@ import { type Safetensors, toFloat32 } from "./safetensors.ts";
 /** Weights by their plain names ("encoder.layer.0.attention.self.query.weight"), float32, read when first asked for. */
 export interface ModelWeights extends Weights {
   get(name: string): Tensor<"float32">;
+  /** Where numbers that were read lie on disk as they are in memory; only float32 files have such. */
+  readonly origins: ReadonlyMap<ArrayBufferView, Origin>;
+}
+
+export interface Origin {
+  file: string;
+  /** First byte in the file. */
+  offset: number;
 }
 
 /**
@@ -45,13 +53,18 @@ export function modelWeights(file: Safetensors, architecture: Architecture): Mod
   }
   // Kept while the graph is built, which asks for each weight twice.
   const read = new Map<string, Tensor<"float32">>();
+  const origins = new Map<ArrayBufferView, Origin>();
   return {
+    origins,
     names: () => [...shapes.keys()],
     has: (name) => shapes.has(name),
     get(name) {
       let weight = read.get(name);
       if (weight === undefined) {
-        weight = toFloat32(file.read(stored.get(name) ?? name));
+        const own = stored.get(name) ?? name;
+        weight = toFloat32(file.read(own));
+        const entry = file.entries.get(own);
+        if (entry?.dtype === "F32") origins.set(weight.data, { file: file.fileOf(own), offset: entry.begin });
         checkFinite(weight, name, file.path);
         read.set(name, weight);
       }

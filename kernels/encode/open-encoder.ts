@@ -10,7 +10,6 @@ import {
   type ProviderName,
   type SessionOptions,
 } from "../graph/compute.ts";
-import type { Graph } from "../graph/ir.ts";
 import { readModelFile } from "../graph/model-file.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
 import { describeFallback } from "../graph/placement.ts";
@@ -39,7 +38,7 @@ import {
 } from "./encoder-spec.ts";
 import { type Engine, sessionEngine, staticEngine } from "./engine.ts";
 import { fileSha256 } from "./file-digest.ts";
-import { cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
+import { type BuiltGraph, cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
 import { graphFileBytes } from "./graph-size.ts";
 import { modelWeights } from "./model-weights.ts";
 import { externalDataFiles } from "./onnx-external.ts";
@@ -283,7 +282,7 @@ async function openGraph(
             graphKey(weightsSha256, "onnx", precision, PASSES_VERSION),
             options,
             sessionOptions(options),
-            () => toPrecision(readModelFile(spec.weights.file), precision),
+            () => ({ graph: toPrecision(readModelFile(spec.weights.file), precision), origins: new Map() }),
           );
   return sessionEngine(session, {
     name: spec.weights.file,
@@ -340,10 +339,10 @@ async function openBuilt(spec: EncoderSpec, weightsSha256: string, options: Open
   const precision = precisionFor(spec, options);
   // Other providers have fusions of their own, and fewer of ONNX Runtime's operators.
   const isCpu = (options.provider ?? "cpu") === "cpu";
-  const build = (): Graph => {
+  const build = (): BuiltGraph => {
     const weights = modelWeights(openWeights(spec.weights.file), model);
     const graph = buildEncoderGraph(model, weights, { ...choices, weightsAs: "initializers" });
-    return toPrecision(isCpu ? forCpu(graph) : graph, precision);
+    return { graph: toPrecision(isCpu ? forCpu(graph) : graph, precision), origins: weights.origins };
   };
   // The builder's own output is part of the name, so a changed builder never meets an old graph.
   const key = graphKey(weightsSha256, graphStructure(spec), precision, isCpu ? "for cpu" : "", PASSES_VERSION);
@@ -355,7 +354,7 @@ async function openCached(
   key: string,
   options: OpenOptions,
   session: SessionOptions,
-  build: () => Graph,
+  build: () => BuiltGraph,
 ): Promise<GraphSession> {
   let file: string;
   try {
@@ -364,7 +363,7 @@ async function openCached(
   } catch (error) {
     // A full disk must not keep anyone from encoding.
     if (!(error instanceof ParallaxError) || error.code !== "file.write-failed") throw error;
-    return compute(options).createSession({ graph: build() }, session);
+    return compute(options).createSession({ graph: build().graph }, session);
   }
   try {
     return await compute(options).createSession({ path: file }, session);

@@ -58,6 +58,8 @@ export interface Safetensors {
   read(name: string): Tensor;
   /** The same, widened to float32 from F16, BF16, F64 or an integer type. */
   readFloat32(name: string): Tensor<"float32">;
+  /** The file that a tensor's bytes lie in, from `entries.get(name).begin` on: this one, or a shard. */
+  fileOf(name: string): string;
 }
 
 /**
@@ -92,7 +94,15 @@ export function openSafetensors(path: string): Safetensors {
     readBytes(path, new Uint8Array(buffer), entry.begin);
     return { dtype, dims: entry.dims, data: viewAs(dtype, buffer) };
   };
-  return { path, sizeBytes, metadata, entries, read, readFloat32: (name) => toFloat32(read(name)) };
+  return {
+    path,
+    sizeBytes,
+    metadata,
+    entries,
+    read,
+    readFloat32: (name) => toFloat32(read(name)),
+    fileOf: () => path,
+  };
 }
 
 /** Any real tensor as float32; a float32 tensor is returned as it is. */

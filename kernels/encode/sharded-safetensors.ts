@@ -75,6 +75,7 @@ export function openWeights(file: string): Safetensors {
     entries: new Map([...home].map(([name, shard]) => [name, shard.entries.get(name)!])),
     read: (name) => of(name).read(name),
     readFloat32: (name) => of(name).readFloat32(name),
+    fileOf: (name) => of(name).path,
   };
 }
 

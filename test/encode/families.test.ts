@@ -1,4 +1,4 @@
-import { mkdtempSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -114,6 +114,26 @@ describe("weights", () => {
     // bfloat16 keeps 8 bits: vectors of length 1 move by a few hundredths, and no more.
     expect(far(await vectors(folder), expected)).toBeGreaterThan(1e-4);
     expect(far(await vectors(folder), expected)).toBeLessThan(0.05);
+  });
+});
+
+describe("the built graph of a float32 model", () => {
+  it("links the model's own file and copies no weights; a damaged link is noticed and built again", async () => {
+    const folder = fresh();
+    writeTinyFolder(folder, "bert", { seed: 77 });
+    const expected = await vectors(folder);
+    const cache = path.join(root, "home/cache/graphs");
+    const entry = readdirSync(cache)
+      .map((name) => path.join(cache, name))
+      .sort((a, b) => statSync(b).ctimeMs - statSync(a).ctimeMs)[0];
+    const linked = path.join(entry, "weights-0.safetensors");
+    const weights = path.join(folder, "model.safetensors");
+    expect(statSync(linked).ino).toBe(statSync(weights).ino);
+    expect(statSync(path.join(entry, "model.onnx_data")).size).toBeLessThan(statSync(weights).size / 4);
+    rmSync(linked);
+    writeFileSync(linked, "not the weights");
+    expect(await vectors(folder)).toEqual(expected);
+    expect(statSync(linked).ino).toBe(statSync(weights).ino);
   });
 });
 

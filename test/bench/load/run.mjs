@@ -39,7 +39,9 @@ try {
     times.warm.push(step("ours").elapsedMs);
   }
   const seconds = (list) => (median(list) / 1000).toFixed(2);
-  console.log(`BERT-base (${process.env.LAYERS ?? 12} of 12 layers), random weights, ${rounds} rounds in turns, ${os.cpus()[0].model}`);
+  console.log(
+    `BERT-base (${process.env.LAYERS ?? 12} of 12 layers), random weights, ${rounds} rounds in turns, ${os.cpus()[0].model}`,
+  );
   console.log(`ONNX Runtime from one ONNX file: ${seconds(times.ort)} s to the first vector`);
   const ratios = {};
   for (const name of ["cold", "warm"]) {
