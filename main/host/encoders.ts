@@ -110,7 +110,9 @@ export class Encoders {
     if (this.#idle !== null) clearTimeout(this.#idle);
     const child = this.#child;
     if (child === null) return;
-    const gone = new Promise<void>((resolve) => child.once("close", () => resolve()));
+    // Not "close": Node 20 does not say it once this side has disconnected.
+    const gone = new Promise<void>((resolve) => child.once("exit", () => resolve()));
+    if (child.exitCode !== null || child.signalCode !== null) return;
     if (child.connected) child.disconnect();
     const timer = setTimeout(() => child.kill("SIGKILL"), KILL_AFTER_MS);
     await gone;
@@ -189,9 +191,13 @@ export class Encoders {
     this.#child = child;
     child.on("message", (message) => this.#receive(message));
     child.once("error", (error) => this.#gone(child, `it could not be started: ${error.message}`));
-    child.once("close", (code, signal) =>
-      this.#gone(child, signal === null ? `exit code ${code}` : `signal ${signal}`),
-    );
+    // "close" comes after its last message, but not at all when this side disconnected: then "exit" is all there is.
+    const ended = (code: number | null, signal: NodeJS.Signals | null) =>
+      this.#gone(child, signal === null ? `exit code ${code}` : `signal ${signal}`);
+    child.once("close", ended);
+    child.once("exit", (code, signal) => {
+      if (!child.connected) ended(code, signal);
+    });
     void this.#configuration().then(
       (configure) => child.connected && child.send({ configure }, ignoreFailure),
       () => undefined,
