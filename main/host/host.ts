@@ -17,6 +17,7 @@ import { type AppFolders, appFolders } from "./app-folders.ts";
 import { defaultEncoderState } from "./default-encoder.ts";
 import type { Document } from "./document.ts";
 import { Documents } from "./documents.ts";
+import { DownloadJobs, encoderOfJob } from "./download-jobs.ts";
 import { editorTypes } from "./editor-types.ts";
 import { Encoders, type TokenVault } from "./encoders.ts";
 import { copyExample, findExample, listExamples } from "./examples.ts";
@@ -56,6 +57,7 @@ export class Host {
   readonly #recents: Recents;
   readonly #runs: Runs;
   readonly #encoders: Encoders;
+  readonly #downloads = new DownloadJobs((job) => this.#emit("job.changed", { job }));
   readonly #handlers: Handlers;
 
   constructor(options: HostOptions) {
@@ -85,6 +87,7 @@ export class Host {
       onEvent: (event, payload) => {
         for (const session of this.#sessions)
           if (session.encoders !== null) session.emit(`encoders.${event}`, payload as never);
+        this.#downloads.note(event, payload);
       },
       configuration: () => this.#encoderUses(),
       onTrouble: (error) => this.#notice("warning", toErrorData(error)),
@@ -319,7 +322,9 @@ export class Host {
       "kernel.analyse": async ({ docId }, session) => ({ cells: await kernelOf(docId, session).analyse() }),
       "kernel.variables": async ({ docId }, session) => ({ variables: await kernelOf(docId, session).variables() }),
       "kernel.inspect": async ({ docId, name }, session) => ({ data: await kernelOf(docId, session).inspect(name) }),
-      "job.cancel": ({ jobId }) => {
+      "job.cancel": async ({ jobId }) => {
+        const id = encoderOfJob(jobId);
+        if (id !== null) return this.#encoders.call("cancel", { id });
         for (const kernel of this.#kernels.values()) kernel.cancelJob(jobId);
         return {};
       },

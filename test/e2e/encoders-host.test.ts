@@ -64,6 +64,7 @@ describe.skipIf(chromiumPath() === null || !hasService)("encoders from a hub to 
     await row()
       .getByText(/model\.safetensors \d+.* of \d+.*, \d of \d files/)
       .waitFor({ timeout: 30_000 });
+    await page.locator(".jobs-text", { hasText: `Downloading ${ID}` }).waitFor();
     await row().getByRole("button", { name: "Pause bert-of-tests" }).click();
     await word(/paused at \d+ %/);
     hub.trouble = undefined;

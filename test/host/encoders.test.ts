@@ -3,7 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { expect, onTestFinished, test } from "vitest";
+import type { Job } from "../../kernels/protocol/host-methods.ts";
+import { DownloadJobs, encoderOfJob } from "../../main/host/download-jobs.ts";
 import { Encoders } from "../../main/host/encoders.ts";
+import { downloadProgress, encoderEntry } from "../support/fake-encoders-host.ts";
 
 const SERVICE = `
 process.on("disconnect", () => process.exit(0));
@@ -27,6 +30,23 @@ function encoders(idleMs?: number): Encoders {
     idleMs,
   });
 }
+
+test("a download is a job until it ends, with the bytes that are here and the time left", () => {
+  const seen: Job[] = [];
+  const jobs = new DownloadJobs((job) => seen.push(job));
+  const downloading = encoderEntry("a/b", { state: "downloading", progress: downloadProgress(1000) });
+  jobs.note("progress", { id: "a/b", progress: downloadProgress(500) });
+  jobs.note("changed", { entry: downloading });
+  jobs.note("progress", { id: "a/b", progress: downloadProgress(2000) });
+  jobs.note("changed", { entry: { ...downloading, state: "paused" } });
+  jobs.note("progress", { id: "a/b", progress: downloadProgress(2000) });
+  expect(seen.map(({ stage, done, finished }) => [stage, done, finished])).toEqual([
+    ["Downloading a/b", 1000, false],
+    ["Downloading a/b", 2000, false],
+    ["Downloading a/b", 2000, true],
+  ]);
+  expect([encoderOfJob(seen[0]!.id), encoderOfJob("cell-1")]).toEqual(["a/b", null]);
+});
 
 test("closing does not wait for a service that has left", async () => {
   const host = encoders();

@@ -4,6 +4,7 @@
  */
 import { type KeyboardEvent, type ReactNode, type Ref, useEffect, useRef, useState } from "react";
 import type { EncoderEntry } from "../../../kernels/protocol/encoders.ts";
+import { announce } from "../../ui/announce.ts";
 import { Button } from "../../ui/button.tsx";
 import { ErrorBlock } from "../../ui/error-block.tsx";
 import { MenuButton, type MenuItem } from "../../ui/menu.tsx";
@@ -134,10 +135,12 @@ function Row(props: Props & { entry: EncoderEntry }) {
     else if (event.key === "ArrowLeft") (inside > 0 ? buttons[inside - 1] : row)?.focus();
     else if (event.key === "Delete") {
       if (isRemovable(entry)) onRemove(entry);
+      else announce(entry.source === "embedded" ? `${entry.name} ships with the app and stays.` : "Nothing to remove.");
     } else if (inside >= 0) return;
     else if (event.key === "Enter") onOpen(open ? null : entry.id);
     else if (event.key === " ") {
       if (entry.state === "ready") actions.use(entry);
+      else announce(`${entry.name} is not ready to be used: ${stateWords(entry).word}.`);
     } else return;
     event.preventDefault();
     event.stopPropagation();
