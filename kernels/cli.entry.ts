@@ -9,6 +9,7 @@ import type { CommandContext } from "./cli/context.ts";
 import { corpusEncode, corpusNearest } from "./cli/corpus.ts";
 import { doctor } from "./cli/doctor.ts";
 import { encode } from "./cli/encode.ts";
+import { encoders } from "./cli/encoders.ts";
 import { compare, evaluate } from "./cli/evaluate.ts";
 import { gpu } from "./cli/gpu.ts";
 import { map } from "./cli/map.ts";
@@ -88,6 +89,8 @@ function run(request: CliRequest): Promise<Answer> | Answer {
       return doctor();
     case "gpu":
       return gpu(request, context);
+    case "encoders":
+      return encoders(request, context);
     default:
       return request satisfies never;
   }

@@ -26,6 +26,7 @@ const NODE_ENTRIES = [
   "kernels/trainer.entry.ts",
   "kernels/cli.entry.ts",
   "kernels/provider-check.entry.ts",
+  "kernels/encoders.entry.ts",
   "kernels/graph/compute.worker.ts",
   "kernels/runtime/interrupt.worker.ts",
   "kernels/runtime/loader.hooks.ts",

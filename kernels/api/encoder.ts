@@ -1,12 +1,14 @@
 /** `loadEncoder`: encoders by name, each loaded once. */
 import { statSync } from "node:fs";
-import path from "node:path";
-import { isDefaultReference } from "../encode/default-encoder.ts";
 import type { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { type OpenOptions, openSpec, readSpec } from "../encode/open-encoder.ts";
+import { resolveReference } from "../encode/reference.ts";
+import { isHubId } from "../hub/hub-id.ts";
+import { findStored } from "../hub/store.ts";
 import { CancelledError } from "../protocol/errors.ts";
 import { currentContext } from "./context.ts";
+import { downloadEncoder } from "./encoders.ts";
 
 export type { EncoderProvider } from "../encode/encoder.ts";
 export { Encoder } from "../encode/encoder.ts";
@@ -29,6 +31,8 @@ export interface EncoderOptions
     | "provider"
     | "threads"
   > {
+  /** True downloads a hub id that is not here yet, with a bar; the cell's stop keeps what has come. Default false. */
+  download?: boolean;
   /** False loads a new one even when the same encoder is loaded already. Default true. */
   shared?: boolean;
 }
@@ -42,23 +46,24 @@ const loaded = new Map<string, Promise<Encoder>>();
  * Load an encoder.
  *
  * @param reference "default" (all-MiniLM-L6-v2, installed with Parallax), "default-int8" (its weights at 8 bits),
- *                  "default-static" (its word pieces averaged), or a sentence-transformers folder, relative to the
- *                  notebook. Default "default".
+ *                  "default-static" (its word pieces averaged), a sentence-transformers folder, relative to the
+ *                  notebook, or the hub id of a downloaded encoder, "BAAI/bge-small-en-v1.5". Default "default".
  * @param options   what the folder's own files do not say, or say wrongly. A plain transformers folder needs `pooling`:
  *                  "mean", "cls" or "max".
  * @returns         an encoder with `identity`, `spec`, `encode(texts)` and `dispose()`. The same reference gives the same
  *                  encoder until it is disposed or its weights change.
  * @throws {ParallaxError} encoder.not-found, encoder.missing-file, encoder.pickle-only, encoder.no-pooling,
  *   encoder.wrong-shape, encoder.not-finite, encoder.not-an-encoder, encoder.unsupported-architecture,
- *   encoder.default-missing, encoder.default-damaged, …
+ *   encoder.default-missing, encoder.default-damaged, encoder.not-downloaded, and with `download` the hub's errors, …
  *
  * @example const encoder = await loadEncoder("../models/my-encoder", { pooling: "mean" });
  */
 export async function loadEncoder(reference = "default", options: EncoderOptions = {}): Promise<Encoder> {
   const { signal, workingFolder } = currentContext();
   if (signal.aborted) throw new CancelledError("Loading the encoder");
-  const { shared = true, ...said } = options;
-  const name = isDefaultReference(reference) ? reference : path.resolve(workingFolder, reference);
+  const { shared = true, download = false, ...said } = options;
+  const name = resolveReference(reference, workingFolder);
+  if (download && isHubId(name) && findStored(name)?.faults.length !== 0) await downloadEncoder(name);
   const spec: EncoderSpec = { ...(await readSpec(name, { ...said, signal })), reference };
   const { mtimeMs, size } = statSync(spec.weights.file);
   const key = JSON.stringify([name, Object.entries(said).sort(), mtimeMs, size]);

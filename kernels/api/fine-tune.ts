@@ -2,10 +2,10 @@
 import path from "node:path";
 import { readTable, Table } from "../data/table.ts";
 import { loadTask, type Task, type TaskFile } from "../data/task.ts";
-import { isDefaultReference } from "../encode/default-encoder.ts";
 import { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { readSpec } from "../encode/open-encoder.ts";
+import { resolveReference } from "../encode/reference.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { newRun } from "../train/new-run.ts";
 import { type Pair, type PairColumns, pairsFromArray, pairsFromTable } from "../train/pairs.ts";
@@ -78,7 +78,7 @@ export async function createFineTune(options: FineTuneOptions): Promise<{ folder
   const made = await newRun({
     pairs: read.pairs,
     source: source ?? read.source,
-    spec: await specOf(encoder, resolve),
+    spec: await specOf(encoder, workingFolder),
     evaluation: task,
     recipe,
     where: folder === undefined ? { runs: resolve(runs ?? "runs") } : { folder: resolve(folder) },
@@ -111,8 +111,8 @@ async function readPairs(
   );
 }
 
-async function specOf(encoder: Encoder | string | undefined, resolve: (file: string) => string): Promise<EncoderSpec> {
+async function specOf(encoder: Encoder | string | undefined, workingFolder: string): Promise<EncoderSpec> {
   if (encoder instanceof Encoder) return encoder.spec;
   const reference = encoder ?? "default";
-  return readSpec(isDefaultReference(reference) ? reference : resolve(reference));
+  return readSpec(resolveReference(reference, workingFolder));
 }

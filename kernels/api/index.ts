@@ -14,6 +14,14 @@ export {
 export { clearOutput, type DisplayHandle, display, html, markdown } from "./display.ts";
 export { EmbeddingSet, type EncodeOptions, encode } from "./encode.ts";
 export { Encoder, type EncoderLike, type EncoderOptions, type EncoderSpec, loadEncoder } from "./encoder.ts";
+export {
+  type DownloadedEncoder,
+  type DownloadOptions,
+  downloadEncoder,
+  type EncoderEntry,
+  type EncoderList,
+  listEncoders,
+} from "./encoders.ts";
 export { type EvaluateOptions, evaluate, type PromptSpec, type TaskResult } from "./evaluate.ts";
 export {
   createFineTune,

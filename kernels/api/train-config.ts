@@ -5,7 +5,7 @@ import { findNodeAtLocation, getNodeValue, type ParseError, parseTree, printPars
 import { z } from "zod";
 import { nearestName } from "../data/nearest.ts";
 import { readTable, type Table } from "../data/table.ts";
-import { isDefaultReference } from "../encode/default-encoder.ts";
+import { resolveReference } from "../encode/reference.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { currentContext } from "./context.ts";
 import { type FineTuneOptions, type FineTuneResult, fineTune, type PairColumns, pairsByLabel } from "./fine-tune.ts";
@@ -79,7 +79,7 @@ export async function runTrainConfig(file: string): Promise<FineTuneResult> {
     ...("label" in source
       ? { pairs: pairsByLabel(table.text(source.text), table.text(source.label), recipe.seed), source: table.name }
       : { pairs: atLeast(table, "where" in source ? source.where : undefined), columns: columnsOf(source) }),
-    encoder: isDefaultReference(encoder) ? encoder : resolve(encoder),
+    encoder: resolveReference(encoder, path.dirname(absolute)),
     ...(evaluation === undefined ? {} : { evaluation: resolve(evaluation) }),
     runs: resolve(output),
   };

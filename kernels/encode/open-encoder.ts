@@ -45,6 +45,7 @@ import { externalDataFiles } from "./onnx-external.ts";
 import { compareProviders, ensureChecked, type ProviderCheck, type ProviderComparison } from "./provider-check.ts";
 import { compareInChild } from "./provider-check-child.ts";
 import { defaultProvider, isProviderAsked } from "./provider-choice.ts";
+import { downloadedEncoder } from "./reference.ts";
 import { REFERENCE_TEXTS } from "./reference-texts.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openWeights, weightFiles } from "./sharded-safetensors.ts";
@@ -66,14 +67,18 @@ const CPU_BATCH_TOKENS = 1024;
 /**
  * Read what an encoder is, without its weights.
  *
- * @param reference "default", "default-static", "default-int8", or a model folder
- * @throws {ParallaxError} see readModelFolder and defaultSpec
+ * @param reference "default", "default-static", "default-int8", a model folder, an ONNX file, or the hub id of a downloaded
+ *                  encoder
+ * @throws {ParallaxError} see readModelFolder, defaultSpec and downloadedEncoder
  */
 export async function readSpec(
   reference: string,
   options: SpecOptions & { signal?: AbortSignal | undefined } = {},
 ): Promise<EncoderSpec> {
   if (!isDefaultReference(reference)) {
+    const downloaded = downloadedEncoder(reference);
+    if (downloaded !== null)
+      return { ...(await readSpec(downloaded.folder, { name: downloaded.name, ...options })), reference };
     const spec = readModelFolder(reference, options);
     const entry = spec.catalogue === null ? await entryOfWeights(spec, options.signal) : undefined;
     return entry === undefined ? spec : readKnownFolder(reference, entry, options);

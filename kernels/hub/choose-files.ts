@@ -82,7 +82,8 @@ export function chooseFiles(id: string, all: readonly HubFile[], variant?: strin
   for (const base of bases) {
     const weights = safetensorsIn(base, all, byPath);
     if (weights.length === 0) continue;
-    if (!files.has(join(base, "config.json")) && !files.has("config.json")) throw noConfig(id, all);
+    if (![join(base, "config.json"), "config.json", "modules.json"].some((path) => files.has(path)))
+      throw noConfig(id, all);
     for (const file of weights) take(file);
     for (const folder of folders.filter((each) => each !== base && each !== "")) {
       const head = byPath.get(join(folder, "model.safetensors"));
@@ -146,7 +147,7 @@ function pickleOnly(id: string, file: string): ParallaxError {
 function noConfig(id: string, all: readonly HubFile[]): ParallaxError {
   return new ParallaxError(
     "hub.no-config",
-    `${id} has weights but no config.json among its ${all.length} files, so its architecture is not known. Nothing was downloaded.`,
+    `${id} has weights but neither config.json nor modules.json among its ${all.length} files, so its architecture is not known. Nothing was downloaded.`,
     { hint: "Choose a model of the library sentence-transformers or transformers.", details: { id } },
   );
 }

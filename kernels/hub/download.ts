@@ -43,11 +43,16 @@ export interface DownloadOptions {
   revision?: string | undefined;
   /** Path of an ONNX file of the repository to take instead of the weights. */
   variant?: string | undefined;
-  /** Abort with the reason "pause" to keep the wish to go on; any other reason is a cancel. Both keep the part. */
+  /**
+   * Abort with the reason "pause" to keep the wish to go on later, with "quit" to leave it like a process that was cut
+   * off; any other reason is a cancel. All keep the part.
+   */
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: DownloadProgress) => void) | undefined;
   /** A file's sha256 as Parallax knows it from elsewhere (the catalogue), lower-case hex, or null. */
   knownSha256?: ((id: string, revision: string, file: string) => string | null) | undefined;
+  /** Take files although the hash that `knownSha256` knows is another one: the authors changed them. Default false. */
+  trustHub?: boolean | undefined;
   /** Another process downloads the same model: wait for it (default), or throw hub.in-use. */
   whenBusy?: "wait" | "fail" | undefined;
   /** Stand-ins for tests of full disks. */
@@ -234,7 +239,8 @@ class Download {
     const seen = readSeen(this.#id)[info.revision] ?? {};
     const trust = new Map<string, HashTrust>();
     for (const file of chosen.files) {
-      const published = this.#o.knownSha256?.(this.#id, info.revision, file.path) ?? null;
+      const given = this.#o.knownSha256?.(this.#id, info.revision, file.path) ?? null;
+      const published = this.#o.trustHub === true && file.sha256 !== null && file.sha256 !== given ? null : given;
       const known = published ?? seen[file.path] ?? null;
       if (known !== null && file.sha256 !== null && known !== file.sha256)
         throw new ParallaxError(
@@ -245,7 +251,7 @@ class Download {
             hint:
               published === null
                 ? "Do not trust this mirror; ask at the hub's own address."
-                : "The authors may have changed the weights: ask for the revision that is known, or do not trust this mirror.",
+                : "The authors may have changed the file since. If you trust this address, download with --trust-hub ({ trustHub: true }); the file is then marked as trusted on first use.",
             details: { id: this.#id, revision: info.revision, path: file.path, expected: known, found: file.sha256 },
           },
         );
@@ -261,9 +267,10 @@ class Download {
 
   /** The part with why it lies there. */
   #leave(folder: string, state: PartState, error: unknown): void {
-    const isPaused = this.#o.signal?.reason === "pause";
-    if (isCancelled(error)) state.state = isPaused ? "paused" : "stopped";
-    else {
+    if (isCancelled(error)) {
+      const reason: unknown = this.#o.signal?.reason;
+      state.state = reason === "pause" ? "paused" : reason === "quit" ? "downloading" : "stopped";
+    } else {
       state.state = "failed";
       const { stack: _, ...data } = toErrorData(error);
       state.error = data;

@@ -39,7 +39,9 @@ export const recordSchema = z.object({
   files: z.array(storedFileSchema),
   onnxVariants: z.array(z.object({ path: z.string(), sizeBytes: z.number() })),
   /** Whether it was loaded to a vector after the download; null: not tried. */
-  verified: z.object({ ok: z.boolean(), at: z.string(), error: errorDataSchema.nullable() }).nullable(),
+  verified: z
+    .object({ ok: z.boolean(), at: z.string(), dimensions: z.number().nullable(), error: errorDataSchema.nullable() })
+    .nullable(),
 });
 export type StoredRecord = z.infer<typeof recordSchema>;
 

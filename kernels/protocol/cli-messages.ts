@@ -74,6 +74,23 @@ export const cliRequestSchema = z.discriminatedUnion("command", [
     /** Address of a NuGet v3 index. */
     source: z.string().nullable(),
   }),
+  z.discriminatedUnion("action", [
+    z.object({ command: z.literal("encoders"), action: z.literal("list"), all: z.boolean() }),
+    z.object({ command: z.literal("encoders"), action: z.literal("find"), query: z.string(), limit: z.number().int() }),
+    z.object({
+      command: z.literal("encoders"),
+      action: z.literal("download"),
+      id: z.string(),
+      revision: z.string().nullable(),
+      variant: z.string().nullable(),
+      trustHub: z.boolean(),
+    }),
+    z.object({ command: z.literal("encoders"), action: z.literal("remove"), id: z.string() }),
+    z.object({ command: z.literal("encoders"), action: z.literal("measure"), encoder }),
+    z.object({ command: z.literal("encoders"), action: z.literal("settings") }),
+    /** Null forgets it. */
+    z.object({ command: z.literal("encoders"), action: z.literal("set-token"), token: z.string().nullable() }),
+  ]),
 ]);
 export type CliRequest = z.infer<typeof cliRequestSchema>;
 

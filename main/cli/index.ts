@@ -1,5 +1,5 @@
 /** `parallax …`: words in, processes started, results out. It computes nothing itself. */
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { Command, CommanderError, Option } from "commander";
 import { EXIT } from "../../kernels/protocol/cli-messages.ts";
@@ -8,6 +8,7 @@ import { PROVIDER_NAMES } from "../../kernels/protocol/providers.ts";
 import { packageRoot } from "../host/package-root.ts";
 import { runCompute } from "./compute-command.ts";
 import { runDoctor } from "./doctor.ts";
+import { encodersCommand } from "./encoders.ts";
 import { runGpuInstall } from "./gpu.ts";
 import { formatError } from "./print.ts";
 import { runNotebook } from "./run-notebook.ts";
@@ -31,7 +32,11 @@ const number = (name: string, least: number) => (text: string) => {
   return value;
 };
 const absolute = (text: string): string => path.resolve(text);
-const encoderReference = (text: string): string => (/^(default(-[a-z0-9]+)?)$/.test(text) ? text : path.resolve(text));
+/** The names of installed encoders and hub ids stay; a path of this spelling that exists goes before a hub id. */
+const encoderReference = (text: string): string =>
+  /^default(-[a-z0-9]+)?$/.test(text) || (/^[\w.-]+\/[\w.-]+$/.test(text) && /^\w/.test(text) && !existsSync(text))
+    ? text
+    : path.resolve(text);
 
 const program = new Command("parallax")
   .description("A notebook for text embeddings: local encoders, instruction prompts, maps and small fine-tunes.")
@@ -52,7 +57,10 @@ const program = new Command("parallax")
   .exitOverride();
 
 const encoderOption = () =>
-  new Option("-e, --encoder <name>", 'encoder: "default", "default-static", "default-int8" or a model folder')
+  new Option(
+    "-e, --encoder <name>",
+    'encoder: "default", "default-static", "default-int8", a model folder or a downloaded hub id',
+  )
     .argParser(encoderReference)
     .default("default");
 const providerOption = () =>
@@ -359,6 +367,7 @@ for (const [action, what] of [
     .description(what)
     .addOption(jsonOption())
     .action((o: JsonOption) => finish(runCompute({ command: "gpu", action, source: null }, o)));
+program.addCommand(encodersCommand({ finish, jsonOption, number, encoderReference }));
 
 program
   .command("doctor")

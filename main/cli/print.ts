@@ -22,7 +22,28 @@ export function formatDuration(duration: number): string {
   return `${(seconds / 3600).toFixed(1)} h`;
 }
 
+/** "81 MB": bytes as people read them, in powers of ten. */
+function formatBytes(bytes: number): string {
+  const [unit, size] = bytes >= 1e9 ? ["GB", 1e9] : bytes >= 1e6 ? ["MB", 1e6] : bytes >= 1e3 ? ["kB", 1e3] : ["B", 1];
+  const n = bytes / (size as number);
+  return `${n >= 100 || unit === "B" || unit === "kB" ? Math.round(n) : n.toFixed(1)} ${unit}`;
+}
+
+const BAR_WIDTH = 20;
+
+function formatBytesProgress(p: Progress): string {
+  const left = p.etaMs === undefined ? "" : ` · ${formatDuration(p.etaMs)} left`;
+  const rate = p.rate === undefined ? "" : ` · ${formatBytes(p.rate)}/s`;
+  const note = p.note === undefined ? "" : ` · ${p.note}`;
+  if (p.total === 0) return `${p.stage} · ${formatBytes(p.done)}${rate}${note}`;
+  const share = Math.min(1, p.done / p.total);
+  const full = Math.round(share * BAR_WIDTH);
+  const bar = "█".repeat(full) + "░".repeat(BAR_WIDTH - full);
+  return `${p.stage} ${bar} ${Math.floor(100 * share)} % · ${formatBytes(p.done)} of ${formatBytes(p.total)}${rate}${left}${note}`;
+}
+
 export function formatProgress(p: Progress): string {
+  if (p.unit === "bytes") return formatBytesProgress(p);
   const share = p.total > 0 ? ` ${Math.floor((100 * p.done) / p.total)} %` : "";
   const count = p.total > 0 ? `${group(p.done)} of ${group(p.total)}` : group(p.done);
   const rate =
