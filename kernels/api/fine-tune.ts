@@ -76,10 +76,10 @@ export async function createFineTune(options: FineTuneOptions): Promise<{ folder
           signal,
         });
   const made = await newRun({
-    pairs: read.pairs,
+    rows: read.pairs,
     source: source ?? read.source,
     spec: await specOf(encoder, workingFolder),
-    evaluation: task,
+    evaluation: task === null ? [] : [task],
     recipe,
     where: folder === undefined ? { runs: resolve(runs ?? "runs") } : { folder: resolve(folder) },
   });

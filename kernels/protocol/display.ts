@@ -95,8 +95,8 @@ export interface RunView {
   folder: string;
   relative?: string | undefined;
   name: string;
-  /** ln b (times two when symmetric sums): the loss of an untrained head. */
-  chanceLoss: number;
+  /** The loss of an encoder that tells nothing apart, or null for a loss without such a level. */
+  chanceLoss: number | null;
   /** Score of the encoder before training, when a task was given. */
   base?: { metric: string; score: number; low: number; high: number; n: number; seed: number } | undefined;
   steps: number;

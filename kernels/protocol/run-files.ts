@@ -7,6 +7,7 @@
  */
 import { z } from "zod";
 import { errorDataSchema } from "./errors.ts";
+import { chanceLevel, lossSchema, matryoshkaSchema } from "./losses.ts";
 import { POOLINGS } from "./results.ts";
 
 export const RUN_FILES = {
@@ -20,8 +21,20 @@ export const RUN_FILES = {
   export: "export",
 } as const;
 
+/** Low-rank adapters (Hu et al. 2021): W x + (alpha / rank) · B A dropout(x) on the chosen linear layers. */
+export const loraSchema = z.object({
+  rank: z.number().int().positive(),
+  alpha: z.number().positive(),
+  dropout: z.number().min(0).max(0.9),
+  /** Which linear layers: "query", "key", "value", "output" of the attention, "inner", "outer" of the feed-forward. */
+  targets: z.array(z.enum(["query", "key", "value", "output", "inner", "outer"])).min(1),
+});
+export type Lora = z.infer<typeof loraSchema>;
+
+export const RUN_CONFIG_VERSION = 2;
+
 export const runConfigSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(RUN_CONFIG_VERSION),
   id: z.string().min(1),
   /** Two words, for people: "lively-otter". */
   name: z.string().min(1),
@@ -42,33 +55,99 @@ export const runConfigSchema = z.object({
     }),
   }),
   data: z.object({
-    /** Pairs file inside the run folder: one JSON object a line, {"anchor": string, "positive": string, "group"?: string}. */
+    /** Rows inside the run folder: one JSON object a line, see TrainingRow. */
     file: z.string(),
     n: z.number().int().positive(),
     sha256: z.string(),
     /** Where it came from, for people. */
     source: z.string(),
+    /** Hard negatives that a step reads of each row. */
+    negatives: z.number().int().min(0),
   }),
-  loss: z.object({ name: z.literal("info-nce"), temperature: z.number().positive(), symmetric: z.boolean() }),
+  loss: lossSchema,
+  matryoshka: matryoshkaSchema.nullable(),
   batchSize: z.number().int().min(2),
+  /** Batches whose gradients are averaged before a step of the optimiser. Not the same as a larger batch. */
+  accumulate: z.number().int().positive(),
+  /** Texts that are embedded at once; the loss sees the whole batch (GradCache). Null: all at once. */
+  chunk: z.number().int().positive().nullable(),
+  /** Rows of one batch come from one `task`, drawn in proportion to size^exponent. */
+  tasks: z.object({ apart: z.boolean(), exponent: z.number().min(0) }),
   steps: z.number().int().positive(),
   learningRate: z.number().positive(),
   warmupRatio: z.number().min(0).max(1),
-  schedule: z.enum(["linear", "constant"]),
+  schedule: z.enum(["linear", "cosine", "constant"]),
   weightDecay: z.number().min(0),
   clipNorm: z.number().positive(),
+  /** The learning rate of each layer is that of the layer above times this; 1 for one rate. */
+  layerDecay: z.number().positive().max(1),
   maxTokens: z.number().int().positive(),
   freezeWordEmbeddings: z.boolean(),
-  /** Instruction put before anchors and before positives; "" for none. */
-  prompts: z.object({ anchor: z.string(), positive: z.string() }),
+  /** Layers that stay as they are, counted from the embeddings: 0 for none, 3 for the embeddings and layers 0 to 2. */
+  freezeLayers: z.number().int().min(0),
+  /** Share of activations set to 0 in training, as the family's authors place dropout. */
+  dropout: z.number().min(0).max(0.9),
+  /** Null: the weights themselves are trained. */
+  lora: loraSchema.nullable(),
+  /** Instruction put before anchors, before positives and before negatives; "" for none. */
+  prompts: z.object({ anchor: z.string(), positive: z.string(), negative: z.string() }),
   seed: z.number().int(),
   checkpointEvery: z.number().int().positive(),
-  /** Task to score before, during and after; file inside the run folder (JSON task data), or null. */
-  evaluation: z.object({ file: z.string(), every: z.number().int().positive() }).nullable(),
+  /**
+   * Tasks to score before, during and after; files inside the run folder (JSON task data), or null. The first one's
+   * main score says which checkpoint is best.
+   */
+  evaluation: z
+    .object({
+      files: z.array(z.string()).min(1),
+      every: z.number().int().positive(),
+      /** Evaluations without a new best score after which the run ends. Null: it goes to its last step. */
+      patience: z.number().int().positive().nullable(),
+    })
+    .nullable(),
+  /** What becomes the export: the last weights, or the checkpoint with the best score. */
+  keep: z.enum(["last", "best"]),
   provider: z.string(),
   threads: z.number().int().positive(),
 });
 export type RunConfig = z.infer<typeof runConfigSchema>;
+
+/** Loss of an encoder that tells nothing apart, all sizes of a Matryoshka loss counted. Null where there is none. */
+export function chanceLoss({ loss, batchSize, data, matryoshka }: RunConfig): number | null {
+  const level = chanceLevel(loss, batchSize, data.negatives);
+  const weight = matryoshka?.weights.reduce((sum, each) => sum + each, 0) ?? 1;
+  return level === null ? null : level * weight;
+}
+
+/** What a field was before it existed: a config of version 1 as one of version 2. Same numbers. */
+export function upgradeRunConfig(value: unknown): unknown {
+  if (typeof value !== "object" || value === null || (value as { version?: unknown }).version !== 1) return value;
+  const old = value as Record<string, unknown> & {
+    data?: object;
+    loss?: object;
+    prompts?: object;
+    evaluation?: { file?: unknown; every?: unknown } | null;
+  };
+  return {
+    ...old,
+    version: RUN_CONFIG_VERSION,
+    data: { ...old.data, negatives: 0 },
+    loss: { ...old.loss, falseNegatives: { rule: "keep" } },
+    matryoshka: null,
+    accumulate: 1,
+    chunk: null,
+    tasks: { apart: false, exponent: 1 },
+    layerDecay: 1,
+    freezeLayers: 0,
+    dropout: 0,
+    lora: null,
+    prompts: { ...old.prompts, negative: "" },
+    evaluation: old.evaluation
+      ? { files: [old.evaluation.file], every: old.evaluation.every, patience: null }
+      : (old.evaluation ?? null),
+    keep: "last",
+  };
+}
 
 export const runStatusSchema = z.object({
   version: z.literal(1),
@@ -96,7 +175,7 @@ export const runMetricSchema = z.discriminatedUnion("kind", [
     kind: z.literal("step"),
     step: z.number().int(),
     epoch: z.number(),
-    /** Nats. Chance is ln(batchSize) for one direction. */
+    /** Nats for losses over a softmax; see chanceLevel. */
     loss: z.number(),
     learningRate: z.number(),
     /** Euclidean norm of the whole gradient before clipping. */

@@ -91,7 +91,7 @@ export function isDecayed(name: string, dims: readonly number[]): boolean {
 }
 
 export interface Schedule {
-  schedule: "linear" | "constant";
+  schedule: "linear" | "cosine" | "constant";
   learningRate: number;
   /** Share of the steps in which the rate climbs from near zero, 0 … 1. */
   warmupRatio: number;
@@ -100,12 +100,15 @@ export interface Schedule {
 
 /**
  * Learning rate of a step, 1 … steps. It climbs in equal parts over the ceil(warmupRatio · steps) warm-up steps and
- * reaches the full rate with the last of them; then it stays ("constant"), or it begins at the full rate and falls in
- * equal parts so that the step after the last one would be at 0 ("linear").
+ * reaches the full rate with the last of them; then it stays ("constant"), or it begins at the full rate and falls so that
+ * the step after the last one would be at 0: in equal parts ("linear") or as half a wave of a cosine ("cosine",
+ * Loshchilov and Hutter 2017, equation 5, without restarts).
  */
 export function learningRateAt(step: number, options: Schedule): number {
   const warmup = Math.ceil(options.warmupRatio * options.steps);
   if (step <= warmup) return (options.learningRate * step) / warmup;
   if (options.schedule === "constant") return options.learningRate;
+  const left = (options.steps - step + 1) / (options.steps - warmup); // 1 → 0
+  if (options.schedule === "cosine") return (options.learningRate * (1 - Math.cos(Math.PI * left))) / 2;
   return (options.learningRate * (options.steps - step + 1)) / (options.steps - warmup);
 }

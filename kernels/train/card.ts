@@ -1,7 +1,8 @@
 /** The README.md of an exported encoder: what it is, what it was made from, how, and what it scores. */
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
-import type { RunConfig, RunMetric } from "../protocol/run-files.ts";
-import { chanceLoss, type EvalMetric, isEval, isStep, smoothed } from "./run-view.ts";
+import { describeLoss } from "../protocol/losses.ts";
+import { chanceLoss, type RunConfig, type RunMetric } from "../protocol/run-files.ts";
+import { type EvalMetric, isEval, isStep, smoothed } from "./run-view.ts";
 
 /** @param metrics of the whole run; the last evaluation is the score of the exported files. */
 export function modelCard(
@@ -13,6 +14,7 @@ export function modelCard(
   const losses = metrics.filter(isStep).map(({ loss }) => loss);
   const base = metrics.filter(isEval).find(({ step }) => step === 0);
   const final = metrics.filter(isEval).findLast(({ step }) => step === config.steps);
+  const chance = chanceLoss(config);
   const number = (value: number) => value.toLocaleString("en");
   return `---
 tags:
@@ -40,11 +42,11 @@ ${number(config.data.n)} pairs (${config.data.source}), sha256 of the pairs file
 ${config.prompts.anchor === "" && config.prompts.positive === "" ? "" : `\nPrompts: anchors \`${config.prompts.anchor || "{text}"}\`, positives \`${config.prompts.positive || "{text}"}\`.\n`}
 ## Recipe
 
-InfoNCE with in-batch negatives${config.loss.symmetric ? ", both directions" : ""}, temperature ${config.loss.temperature}, batch ${config.batchSize}, ${number(config.steps)} steps; AdamW, learning rate ${config.learningRate} (${config.schedule === "linear" ? "linear decay" : "constant"}, warm-up over ${100 * config.warmupRatio} % of the steps), weight decay ${config.weightDecay} (not on biases and layer norms), gradients clipped at norm ${config.clipNorm}; word embeddings ${config.freezeWordEmbeddings ? "frozen" : "trained"}; seed ${config.seed}. Provider ${config.provider}, ${config.threads} thread${config.threads === 1 ? "" : "s"}.
+${describeLoss(config.loss)}, batch ${config.batchSize}, ${number(config.steps)} steps; AdamW, learning rate ${config.learningRate} (${config.schedule === "constant" ? "constant" : `${config.schedule} decay`}, warm-up over ${100 * config.warmupRatio} % of the steps), weight decay ${config.weightDecay} (not on biases and layer norms), gradients clipped at norm ${config.clipNorm}; word embeddings ${config.freezeWordEmbeddings ? "frozen" : "trained"}; seed ${config.seed}. Provider ${config.provider}, ${config.threads} thread${config.threads === 1 ? "" : "s"}.
 ${
   losses.length === 0
     ? ""
-    : `\nTraining loss: ${losses[0]!.toFixed(4)} at step 1, ${smoothed(losses).at(-1)!.toFixed(4)} (smoothed) at the end; chance is ln ${config.batchSize} = ${chanceLoss(config.batchSize).toFixed(4)} nats.\n`
+    : `\nTraining loss: ${losses[0]!.toFixed(4)} at step 1, ${smoothed(losses).at(-1)!.toFixed(4)} (smoothed) at the end${chance === null ? "" : `; chance is ${chance.toFixed(4)} nats`}.\n`
 }
 ## Scores
 

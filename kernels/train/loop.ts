@@ -13,7 +13,7 @@ import type { Embedder } from "../evaluate/embedder.ts";
 import { evaluate } from "../evaluate/evaluate.ts";
 import type { PromptSpec } from "../evaluate/prompt-sides.ts";
 import { isCancelled, ParallaxError, toErrorData } from "../protocol/errors.ts";
-import type { RunConfig, RunStatus } from "../protocol/run-files.ts";
+import { chanceLoss, type RunConfig, type RunStatus } from "../protocol/run-files.ts";
 import { learningRateAt } from "./adamw.ts";
 import { BatchPlan } from "./batches.ts";
 import { checkpointSteps, pruneCheckpoints, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
@@ -23,7 +23,7 @@ import { exportRun, hasExport } from "./export.ts";
 import { MetricsWriter, readMetrics } from "./metrics-file.ts";
 import { inspectPairs, type Pair } from "./pairs.ts";
 import { clipScale } from "./parameter-memory.ts";
-import { logLine, newStatus, readConfig, readPairs, readStatus, writeStatus } from "./run-folder.ts";
+import { logLine, newStatus, readConfig, readRows, readStatus, writeStatus } from "./run-folder.ts";
 import { lockRun } from "./run-lock.ts";
 import { duration, isEval, isStep } from "./run-view.ts";
 import { StopWatch } from "./stop-watch.ts";
@@ -120,9 +120,10 @@ class Run {
 
   async #train(): Promise<void> {
     const config = this.#config;
-    const pairs = readPairs(this.#folder, config);
+    const pairs = readRows(this.#folder, config);
     for (const warning of inspectPairs(pairs, config.batchSize).warnings) this.#log(warning);
-    this.#task = config.evaluation === null ? null : await loadTask(path.join(this.#folder, config.evaluation.file));
+    this.#task =
+      config.evaluation === null ? null : await loadTask(path.join(this.#folder, config.evaluation.files[0]!));
     const plan = new BatchPlan(pairs, config.batchSize, config.seed);
     this.#engine = await createEngine(config);
     const engine = this.#engine;
@@ -247,11 +248,11 @@ class Run {
     if (this.#losses.length < 2 * DIVERGENCE_STEPS) return;
     const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
     const [first, last] = [mean(this.#losses.slice(0, 5)), mean(this.#losses.slice(-DIVERGENCE_STEPS))];
-    const limit = 2 * Math.max(first, Math.log(this.#config.batchSize));
+    const limit = 2 * Math.max(first, chanceLoss(this.#config) ?? 0);
     if (last > limit)
       throw new ParallaxError(
         "train.diverged",
-        `Stopped at step ${step}: the mean loss of the last ${DIVERGENCE_STEPS} steps is ${last.toPrecision(3)}, it began at ${first.toPrecision(3)} and chance is ${Math.log(this.#config.batchSize).toPrecision(3)} (${facts}). ${kept}`,
+        `Stopped at step ${step}: the mean loss of the last ${DIVERGENCE_STEPS} steps is ${last.toPrecision(3)}, it began at ${first.toPrecision(3)} (${facts}). ${kept}`,
         { hint, details },
       );
   }

@@ -8,16 +8,18 @@ import { readPrompt } from "../encode/prompt-template.ts";
 import type { RunConfig } from "../protocol/run-files.ts";
 import { trainable, trainingThreads } from "./engine.ts";
 import { checkMemory } from "./estimate.ts";
-import { inspectPairs, type Pair, type PairsReport } from "./pairs.ts";
+import { inspectPairs, type PairsReport } from "./pairs.ts";
 import { checkOptions, fillRecipe, type RecipeOptions } from "./recipe.ts";
+import type { TrainingRow } from "./rows.ts";
 import { createRun } from "./run-folder.ts";
 
 export interface NewRun {
   spec: EncoderSpec;
-  pairs: readonly Pair[];
-  /** Where the pairs came from, for people. */
+  rows: readonly TrainingRow[];
+  /** Where the rows came from, for people. */
   source: string;
-  evaluation: Task | null;
+  /** Scored during the run; the first one says which checkpoint is best. */
+  evaluation: readonly Task[];
   recipe: RecipeOptions;
   where: { runs: string } | { folder: string };
 }
@@ -32,14 +34,19 @@ export interface NewRun {
 export async function newRun(
   asked: NewRun,
 ): Promise<{ folder: string; config: RunConfig; report: PairsReport; memoryBytes: number }> {
-  const { spec, pairs, source, evaluation } = asked;
+  const { spec, rows, source, evaluation } = asked;
   checkOptions(asked.recipe);
   const { bert, pooling } = trainable(spec);
-  const report = inspectPairs(pairs, asked.recipe.batchSize ?? 32);
-  const { evaluateEvery, ...recipe } = fillRecipe(asked.recipe, pairs, spec.maxTokens);
+  const report = inspectPairs(rows, asked.recipe.batchSize ?? 32);
+  const { evaluateEvery, patience, ...recipe } = fillRecipe(asked.recipe, rows, {
+    most: spec.maxTokens,
+    dimensions: bert.hiddenSize,
+    layers: bert.layers,
+  });
   const prompts = {
     anchor: readPrompt(recipe.prompts.anchor, spec.prompts).template,
     positive: readPrompt(recipe.prompts.positive, spec.prompts).template,
+    negative: readPrompt(recipe.prompts.negative, spec.prompts).template,
   };
   const memoryBytes = checkMemory(bert, { ...recipe, tokens: recipe.maxTokens });
   const { folder, config } = createRun(asked.where, {
@@ -51,9 +58,12 @@ export async function newRun(
       weightsSha256: await fileSha256(spec.weights.file),
       spec: { pooling, normalise: spec.normalise, maxTokens: spec.maxTokens, prompts: spec.prompts },
     },
-    pairs,
+    rows,
     source,
-    evaluation: evaluation === null ? null : { task: JSON.stringify(taskToFile(evaluation)), every: evaluateEvery },
+    evaluation:
+      evaluation.length === 0
+        ? null
+        : { tasks: evaluation.map((task) => JSON.stringify(taskToFile(task))), every: evaluateEvery, patience },
     provider: "cpu",
     threads: asked.recipe.threads ?? trainingThreads(bert),
   });

@@ -1,17 +1,10 @@
 /** Training pairs: reading them from what a user has, and refusing what would train on nothing. */
 import { ParallaxError } from "../protocol/errors.ts";
 import { Random } from "./prng.ts";
+import type { TrainingRow } from "./rows.ts";
 
 /** Two texts that belong together. */
-export interface Pair {
-  anchor: string;
-  positive: string;
-  /**
-   * What the pair is about (a class, a document). Two pairs of one group never share a batch, because each would be a
-   * false negative of the other.
-   */
-  group?: string | undefined;
-}
+export type Pair = TrainingRow;
 
 /** The part of a Table (kernels/data) that pairs need. */
 export interface PairTable {

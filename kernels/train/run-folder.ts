@@ -7,6 +7,7 @@ import { writeFileAtomically } from "../files/atomic-file.ts";
 import { packageRoot } from "../graph/package-root.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import {
+  RUN_CONFIG_VERSION,
   RUN_FILES,
   type RunConfig,
   type RunStatus,
@@ -14,9 +15,10 @@ import {
   runConfigSchema,
   runStatusSchema,
   shownStatus,
+  upgradeRunConfig,
 } from "../protocol/run-files.ts";
 import { runName } from "./names.ts";
-import type { Pair } from "./pairs.ts";
+import type { TrainingRow } from "./rows.ts";
 import { runOwner } from "./run-lock.ts";
 
 /** Everything that a user decides about a run; what the folder adds is its name, its identity and the data's digest. */
@@ -24,11 +26,13 @@ export type RunPlan = Omit<
   RunConfig,
   "version" | "id" | "name" | "kind" | "createdAt" | "parallaxVersion" | "data" | "evaluation"
 > & {
-  pairs: readonly Pair[];
-  /** Where the pairs came from, for people. */
+  rows: readonly TrainingRow[];
+  /** Hard negatives that a step reads of each row. */
+  negatives: number;
+  /** Where the rows came from, for people. */
   source: string;
-  /** The evaluation task as text (taskToFile), and how often it is scored. */
-  evaluation: { task: string; every: number } | null;
+  /** The evaluation tasks as texts (taskToFile), and how often they are scored. */
+  evaluation: { tasks: readonly string[]; every: number; patience: number | null } | null;
 };
 
 /**
@@ -44,17 +48,18 @@ export function createRun(
   plan: RunPlan,
   now = new Date(),
 ): { folder: string; config: RunConfig } {
-  const { pairs, source, evaluation, ...settings } = plan;
+  const { rows, negatives, source, evaluation, ...settings } = plan;
   const name = runName(now.getTime() * 1009 + process.pid);
   const day = now.toISOString().slice(0, 19).replace(/[-:]/g, "").replace("T", "-");
   const runs = path.resolve("runs" in where ? where.runs : path.dirname(path.resolve(where.folder)));
   mkdirSync(runs, { recursive: true });
   const id = "folder" in where ? path.basename(path.resolve(where.folder)) : `${day}-${name}`;
   const side = path.join(runs, `.${id}.${process.pid}.new`);
-  const lines = pairs.map((pair) => `${JSON.stringify(pair)}\n`).join("");
+  const lines = rows.map((row) => `${JSON.stringify(row)}\n`).join("");
+  const taskFile = (i: number) => `${RUN_FILES.data}/task${i === 0 ? "" : `-${i + 1}`}.json`;
   const config: RunConfig = runConfigSchema.parse({
     ...settings,
-    version: 1,
+    version: RUN_CONFIG_VERSION,
     id,
     name,
     kind: "fine-tune",
@@ -62,17 +67,25 @@ export function createRun(
     parallaxVersion: parallaxVersion(),
     data: {
       file: `${RUN_FILES.data}/pairs.jsonl`,
-      n: pairs.length,
+      n: rows.length,
       sha256: createHash("sha256").update(lines).digest("hex"),
       source,
+      negatives,
     },
-    evaluation: evaluation === null ? null : { file: `${RUN_FILES.data}/task.json`, every: evaluation.every },
+    evaluation:
+      evaluation === null
+        ? null
+        : {
+            files: evaluation.tasks.map((_, i) => taskFile(i)),
+            every: evaluation.every,
+            patience: evaluation.patience,
+          },
   } satisfies RunConfig);
   rmSync(side, { recursive: true, force: true });
   try {
     writeFileAtomically(path.join(side, config.data.file), [lines]);
-    if (evaluation !== null && config.evaluation !== null)
-      writeFileAtomically(path.join(side, config.evaluation.file), [evaluation.task]);
+    for (const [i, task] of (evaluation?.tasks ?? []).entries())
+      writeFileAtomically(path.join(side, taskFile(i)), [task]);
     mkdirSync(path.join(side, RUN_FILES.checkpoints));
     appendFileSync(path.join(side, RUN_FILES.log), `${now.toISOString()} created ${name}\n`);
     writeStatus(side, newStatus(config));
@@ -130,12 +143,12 @@ export function writeStatus(folder: string, status: RunStatus): void {
 
 /** @throws {ParallaxError} run.missing, run.damaged (details.file, details.problem) */
 export function readConfig(folder: string): RunConfig {
-  return readChecked(folder, RUN_FILES.config, runConfigSchema);
+  return readChecked(folder, RUN_FILES.config, runConfigSchema, RUN_CONFIG_VERSION, upgradeRunConfig);
 }
 
 /** What status.json says, as it stands. For people use readRun, which knows about killed processes. */
 export function readStatus(folder: string): RunStatus {
-  return readChecked(folder, RUN_FILES.status, runStatusSchema);
+  return readChecked(folder, RUN_FILES.status, runStatusSchema, 1);
 }
 
 /**
@@ -208,20 +221,20 @@ export function findRuns(folder: string, depth = SEARCH_DEPTH): RunSummary[] {
   return found.sort((a, b) => (a.config.createdAt < b.config.createdAt ? 1 : -1));
 }
 
-/** The pairs of a run. @throws {ParallaxError} run.changed-data when the file is not the one the run was made with. */
-export function readPairs(folder: string, config: RunConfig): Pair[] {
+/** The rows of a run. @throws {ParallaxError} run.changed-data when the file is not the one the run was made with. */
+export function readRows(folder: string, config: RunConfig): TrainingRow[] {
   const text = readText(path.join(folder, config.data.file), folder);
   const sha256 = createHash("sha256").update(text).digest("hex");
   if (sha256 !== config.data.sha256)
     throw new ParallaxError(
       "run.changed-data",
       `${config.data.file} of the run "${config.name}" has changed since the run was made. Nothing was trained.`,
-      { hint: "Start a new run with these pairs.", details: { expected: config.data.sha256, found: sha256 } },
+      { hint: "Start a new run with these rows.", details: { expected: config.data.sha256, found: sha256 } },
     );
   return text
     .split("\n")
     .filter((line) => line !== "")
-    .map((line) => JSON.parse(line) as Pair);
+    .map((line) => JSON.parse(line) as TrainingRow);
 }
 
 /** One line in log.txt, with the time. */
@@ -229,22 +242,28 @@ export function logLine(folder: string, line: string): void {
   appendFileSync(path.join(folder, RUN_FILES.log), `${new Date().toISOString()} ${line.replaceAll("\n", "\n  ")}\n`);
 }
 
-function readChecked<T>(folder: string, name: string, schema: z.ZodType<T>): T {
+function readChecked<T>(
+  folder: string,
+  name: string,
+  schema: z.ZodType<T>,
+  newest: number,
+  upgrade: (value: unknown) => unknown = (value) => value,
+): T {
   const file = path.join(folder, name);
   const text = readText(file, folder);
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = upgrade(JSON.parse(text));
   } catch (cause) {
     throw damaged(file, (cause as Error).message, cause);
   }
   const parsed = schema.safeParse(value);
   if (parsed.success) return parsed.data;
   const version = (value as { version?: unknown } | null)?.version;
-  if (version !== undefined && version !== 1)
+  if (version !== undefined && version !== newest)
     throw new ParallaxError(
       "run.other-version",
-      `${file} is of version ${String(version)}; this Parallax reads version 1.`,
+      `${file} is of version ${String(version)}; this Parallax reads ${newest === 1 ? "version 1" : `versions 1 to ${newest}`}.`,
       {
         hint: "Open the run with the Parallax that made it.",
         details: { file, version },

@@ -3,7 +3,8 @@ import { describeFigure, type Figure, short } from "../figure/figure.ts";
 import { toPlotly } from "../figure/plotly.ts";
 import { toSvg } from "../figure/svg.ts";
 import { MIME, type MimeBundle, type RunView } from "../protocol/display.ts";
-import type { RunMetric, RunSummary } from "../protocol/run-files.ts";
+import { describeLoss } from "../protocol/losses.ts";
+import { chanceLoss, type RunMetric, type RunSummary } from "../protocol/run-files.ts";
 
 type StepMetric = Extract<RunMetric, { kind: "step" }>;
 export type EvalMetric = Extract<RunMetric, { kind: "eval" }>;
@@ -17,11 +18,6 @@ const SMOOTHING = 0.9;
 export const isStep = (metric: RunMetric): metric is StepMetric => metric.kind === "step";
 export const isEval = (metric: RunMetric): metric is EvalMetric => metric.kind === "eval";
 
-/** Loss of an encoder that tells nothing apart: ln b, in nats (symmetric takes the mean of both directions). */
-export function chanceLoss(batchSize: number): number {
-  return Math.log(batchSize);
-}
-
 /** `application/vnd.parallax.run+json`. @param relative the folder seen from the notebook, when it lies below it. */
 export function toRunView(run: RunSummary, metrics: readonly RunMetric[], relative?: string): RunView {
   const base = metrics.filter(isEval).find(({ step }) => step === 0);
@@ -30,7 +26,7 @@ export function toRunView(run: RunSummary, metrics: readonly RunMetric[], relati
     folder: run.folder,
     ...(relative === undefined ? {} : { relative }),
     name: run.config.name,
-    chanceLoss: chanceLoss(run.config.batchSize),
+    chanceLoss: chanceLoss(run.config),
     ...(base === undefined
       ? {}
       : {
@@ -77,6 +73,7 @@ export function lossFigure(run: RunSummary, metrics: readonly RunMetric[]): Figu
   const x = steps.map(({ step }) => step);
   const losses = steps.map(({ loss }) => loss);
   const { config } = run;
+  const chance = chanceLoss(config);
   return {
     title: `${config.name}: training loss`,
     x: { label: "step", domain: [0, config.steps] },
@@ -84,13 +81,21 @@ export function lossFigure(run: RunSummary, metrics: readonly RunMetric[]): Figu
     marks: [
       { kind: "line", name: "loss", x, y: losses, slot: 1, ghost: true, width: 1 },
       { kind: "line", name: "loss, smoothed", x, y: smoothed(losses), slot: 1 },
-      { kind: "rule", along: "x", value: chanceLoss(config.batchSize), label: `chance: ln ${config.batchSize}` },
+      ...(chance === null
+        ? []
+        : [{ kind: "rule" as const, along: "x" as const, value: chance, label: `chance: ${chanceWords(chance)}` }]),
     ],
     notes: [
-      `InfoNCE, batch ${config.batchSize}, temperature ${config.loss.temperature}, learning rate ${config.learningRate}, ${config.data.n} pairs, seed ${config.seed}.`,
+      `${describeLoss(config.loss)}, batch ${config.batchSize}, learning rate ${config.learningRate}, ${config.data.n} pairs, seed ${config.seed}.`,
     ],
     height: 300,
   };
+}
+
+/** "ln 32" where the level is the logarithm of a number of candidates, else the level itself. */
+function chanceWords(chance: number): string {
+  const candidates = Math.round(Math.exp(chance));
+  return Math.abs(Math.log(candidates) - chance) < 1e-9 ? `ln ${candidates}` : chance.toPrecision(3);
 }
 
 /** The evaluation's scores with their intervals and the base score as a line; null when the run has no evaluation. */
@@ -136,11 +141,12 @@ export function describeRun(run: RunSummary, metrics: readonly RunMetric[]): str
   const { config, status } = run;
   const steps = metrics.filter(isStep);
   const evals = metrics.filter(isEval);
+  const chance = chanceLoss(config);
   const lines = [
     `Fine-tune ${config.name} (${status.state}): step ${status.step.toLocaleString("en")} of ${config.steps.toLocaleString("en")}${
       steps.length === 0
         ? ""
-        : `, loss ${short(steps[0]!.loss)} → ${short(smoothed(steps.map(({ loss }) => loss)).at(-1)!)} nats (chance ${short(chanceLoss(config.batchSize))})`
+        : `, loss ${short(steps[0]!.loss)} → ${short(smoothed(steps.map(({ loss }) => loss)).at(-1)!)} nats${chance === null ? "" : ` (chance ${short(chance)})`}`
     }.`,
   ];
   const [base, last] = [evals[0], evals.at(-1)];

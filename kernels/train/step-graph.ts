@@ -2,6 +2,7 @@
 import type { Compute, GraphSession, ProviderReport, SessionOptions } from "../graph/compute.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
 import type { BertConfig } from "../model/bert.ts";
+import type { InfoNceOptions } from "../model/losses.ts";
 import type { Pooling } from "../model/pooling.ts";
 import { buildTrainingStep, type TrainingStep } from "../model/training.ts";
 import type { Weights } from "../model/weights.ts";
@@ -26,7 +27,7 @@ export async function openStepGraph(compute: Compute, options: SessionOptions, p
   const step = buildTrainingStep(bert, {
     pooling,
     normalise,
-    loss: config.loss,
+    loss: config.loss as InfoNceOptions,
     trainWordEmbeddings: memory.sparse !== null,
     maxTokens: Math.min(config.maxTokens, bert.maxPositions),
   });

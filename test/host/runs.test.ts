@@ -2,10 +2,12 @@ import { appendFileSync, mkdirSync, readFileSync, renameSync, writeFileSync } fr
 import path from "node:path";
 import { describe, expect, test } from "vitest";
 import type { RunConfig, RunMetric, RunStatus } from "../../kernels/protocol/run-files.ts";
+import { RUN_DEFAULTS } from "../support/run-defaults.ts";
 import { workplace } from "../support/workplace.ts";
 
 const config: RunConfig = {
-  version: 1,
+  ...RUN_DEFAULTS,
+  version: 2,
   id: "r1",
   name: "lively-otter",
   kind: "fine-tune",
@@ -15,8 +17,7 @@ const config: RunConfig = {
     ...{ reference: "default", name: "tiny", weightsSha256: "00" },
     spec: { pooling: "mean", normalise: true, maxTokens: 16, prompts: {} },
   },
-  data: { file: "data/pairs.jsonl", n: 4, sha256: "00", source: "test" },
-  loss: { name: "info-nce", temperature: 0.05, symmetric: false },
+  data: { file: "data/pairs.jsonl", n: 4, sha256: "00", source: "test", negatives: 0 },
   batchSize: 2,
   steps: 10,
   learningRate: 1e-3,
@@ -26,7 +27,6 @@ const config: RunConfig = {
   clipNorm: 1,
   maxTokens: 16,
   freezeWordEmbeddings: true,
-  prompts: { anchor: "", positive: "" },
   seed: 0,
   checkpointEvery: 5,
   evaluation: null,

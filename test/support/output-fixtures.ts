@@ -9,6 +9,7 @@ import type {
 } from "../../kernels/protocol/results.ts";
 import type { RunConfig, RunMetric, RunSummary } from "../../kernels/protocol/run-files.ts";
 import type { Output } from "../../notebooks/format/model.ts";
+import { RUN_DEFAULTS } from "./run-defaults.ts";
 
 /** mulberry32: enough for pictures, the same on every machine. */
 export function random(seed: number): () => number {
@@ -246,7 +247,8 @@ export function runSummary(
 ): RunSummary {
   const steps = overrides.steps ?? 400;
   const config: RunConfig = {
-    version: 1,
+    ...RUN_DEFAULTS,
+    version: 2,
     id: `20260301-${name}`,
     name,
     kind: "fine-tune",
@@ -263,8 +265,8 @@ export function runSummary(
       n: 1406,
       sha256: "9f3c41aa",
       source: "STS Benchmark train, pairs scored 4 or more",
+      negatives: 0,
     },
-    loss: { name: "info-nce", temperature: 0.05, symmetric: false },
     batchSize: 32,
     steps,
     learningRate: 2e-5,
@@ -274,10 +276,9 @@ export function runSummary(
     clipNorm: 1,
     maxTokens: 64,
     freezeWordEmbeddings: true,
-    prompts: { anchor: "", positive: "" },
     seed: 7,
     checkpointEvery: 100,
-    evaluation: { file: "data/task.json", every: 100 },
+    evaluation: { files: ["data/task.json"], every: 100, patience: null },
     provider: "cpu",
     threads: 2,
   };

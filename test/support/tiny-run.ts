@@ -57,9 +57,9 @@ export function tinyRuns(): TinyRuns {
     async make(name, recipe = {}, { task = true } = {}) {
       const { folder: run, config } = await newRun({
         spec: await readSpec(encoder),
-        pairs: tinyPairs(100),
+        rows: tinyPairs(100),
         source: "100 tiny pairs",
-        evaluation: task ? await tinyTask() : null,
+        evaluation: task ? [await tinyTask()] : [],
         recipe: { batchSize: 8, steps: 60, learningRate: 1e-3, evaluateEvery: 20, checkpointEvery: 7, ...recipe },
         where: { folder: path.join(folder, name) },
       });

@@ -19,21 +19,23 @@ import { checkpointSteps, pruneCheckpoints, readCheckpoint, writeCheckpoint } fr
 import { MetricsWriter, readMetrics } from "../../kernels/train/metrics-file.ts";
 import { runName } from "../../kernels/train/names.ts";
 import { ParameterMemory } from "../../kernels/train/parameter-memory.ts";
-import { createRun, listRuns, type RunPlan, readPairs, readRun, writeStatus } from "../../kernels/train/run-folder.ts";
+import { createRun, listRuns, type RunPlan, readRows, readRun, writeStatus } from "../../kernels/train/run-folder.ts";
 import { lockRun, runOwner } from "../../kernels/train/run-lock.ts";
 import { type RunUpdate, watchRun } from "../../kernels/train/watch.ts";
+
+import { RUN_DEFAULTS } from "../support/run-defaults.ts";
 
 const temporary = mkdtempSync(path.join(tmpdir(), "parallax-runs-"));
 afterAll(() => rmSync(temporary, { recursive: true, force: true }));
 
 const plan: RunPlan = {
+  ...RUN_DEFAULTS,
   encoder: {
     reference: "default",
     name: "all-MiniLM-L6-v2",
     weightsSha256: "00",
     spec: { pooling: "mean", normalise: true, maxTokens: 256, prompts: {} },
   },
-  loss: { name: "info-nce", temperature: 0.05, symmetric: false },
   batchSize: 2,
   steps: 10,
   learningRate: 2e-5,
@@ -43,12 +45,12 @@ const plan: RunPlan = {
   clipNorm: 1,
   maxTokens: 64,
   freezeWordEmbeddings: true,
-  prompts: { anchor: "", positive: "" },
   seed: 0,
   checkpointEvery: 5,
   provider: "cpu",
   threads: 1,
-  pairs: [
+  negatives: 0,
+  rows: [
     { anchor: "a", positive: "b" },
     { anchor: "lone \ud800 surrogate", positive: "NUL \0 and\nnew line", group: "g" },
   ],
@@ -81,7 +83,7 @@ describe("a run folder", () => {
       alive: false,
       status: { state: "starting", step: 0, pid: null },
     });
-    expect(readPairs(folder, config)).toEqual(plan.pairs);
+    expect(readRows(folder, config)).toEqual(plan.rows);
     expect(createRun({ runs }, plan, now).folder).toBe(`${folder}-2`);
     mkdirSync(path.join(runs, "broken"));
     writeFileSync(path.join(runs, "broken/config.json"), "{");
@@ -100,7 +102,7 @@ describe("a run folder", () => {
   it("notices changed pairs", () => {
     const folder = newRun();
     appendFileSync(path.join(folder, "data/pairs.jsonl"), '{"anchor":"c","positive":"d"}\n');
-    expect(() => readPairs(folder, readRun(folder).config)).toThrow(
+    expect(() => readRows(folder, readRun(folder).config)).toThrow(
       expect.objectContaining({ code: "run.changed-data" }),
     );
   });
@@ -109,7 +111,7 @@ describe("a run folder", () => {
     expect(() => readRun(temporary)).toThrow(expect.objectContaining({ code: "run.missing", kind: "user" }));
     const folder = newRun();
     const file = path.join(folder, "config.json");
-    writeFileSync(file, readFileSync(file, "utf8").replace('"version": 1', '"version": 2'));
+    writeFileSync(file, readFileSync(file, "utf8").replace('"version": 2', '"version": 3'));
     expect(() => readRun(folder)).toThrow(expect.objectContaining({ code: "run.other-version" }));
   });
 

@@ -73,7 +73,7 @@ describe("a training run", () => {
       compute: inThreadCompute(),
       threads: config.threads,
     });
-    const task = await loadTask(path.join(folder, config.evaluation!.file));
+    const task = await loadTask(path.join(folder, config.evaluation!.files[0]!));
     const { score, interval } = await evaluate(encoder, task, { seed: config.seed });
     expect(metrics.at(-1)).toMatchObject({ kind: "eval", step: 60, score, low: interval.low, high: interval.high });
     await encoder.dispose();

@@ -32,7 +32,7 @@ export function RunView({ view }: { view: RunViewData }) {
         name,
         slot: 1,
         series,
-        chanceLoss: Number.isFinite(chanceLoss) ? chanceLoss : null,
+        chanceLoss: chanceLoss !== null && Number.isFinite(chanceLoss) ? chanceLoss : null,
         base: JSON.parse(baseKey) as ChartRun["base"],
         steps,
         subscribe,

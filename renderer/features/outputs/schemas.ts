@@ -102,7 +102,7 @@ const runSchema = z.object({
   folder: text,
   relative: text.optional(),
   name: text,
-  chanceLoss: number,
+  chanceLoss: number.nullable(),
   base: z
     .object({ metric: text, score: number, low: number, high: number, n: z.number(), seed: z.number() })
     .optional(),

@@ -1,5 +1,6 @@
 /** Log, configuration and checkpoints of the open run. */
 import { useEffect, useId, useRef, useState } from "react";
+import { describeLoss } from "../../../kernels/protocol/losses.ts";
 import type { RunSummary } from "../../../kernels/protocol/run-files.ts";
 import { metricName } from "../../plot/metric-names.ts";
 import type { RunFeed } from "../../plot/run/run-feed.ts";
@@ -68,10 +69,7 @@ function Config({ run }: { run: RunSummary }) {
     ["encoder", `${config.encoder.name} (${config.encoder.reference})`],
     ["weights", `sha256 ${config.encoder.weightsSha256.slice(0, 16)}…`],
     ["pairs", `${plural(config.data.n, "pair")} from ${config.data.source}`],
-    [
-      "loss",
-      `InfoNCE${config.loss.symmetric ? ", symmetric" : ""}, temperature ${formatCompact(config.loss.temperature)}`,
-    ],
+    ["loss", describeLoss(config.loss)],
     ["batch", `${config.batchSize} pairs, up to ${config.maxTokens} tokens`],
     ["steps", formatCount(config.steps)],
     [

@@ -1,4 +1,5 @@
 import { useContext, useEffect, useMemo, useState } from "react";
+import { chanceLoss } from "../../../kernels/protocol/run-files.ts";
 import type { ChartRun } from "../../plot/run/run-charts.tsx";
 import { openFeed, type RunFeed } from "../../plot/run/run-feed.ts";
 import { AppContext } from "../../state/hooks.ts";
@@ -41,7 +42,7 @@ export function useChartRuns(view: RunsView): { chartRuns: ChartRun[]; feeds: Re
         const run = view.runs.find((candidate) => candidate.folder === folder);
         const feed = feeds.get(folder);
         if (!run || !feed) return [];
-        const { batchSize, steps } = run.config;
+        const { steps } = run.config;
         const first = feed.series.evals.find((point) => point.step === 0);
         return [
           {
@@ -49,8 +50,7 @@ export function useChartRuns(view: RunsView): { chartRuns: ChartRun[]; feeds: Re
             name: run.config.name,
             slot: view.slots[folder] ?? 1,
             series: feed.series,
-            // Symmetric InfoNCE takes the mean of both directions: chance is ln b either way.
-            chanceLoss: Math.log(batchSize),
+            chanceLoss: chanceLoss(run.config),
             base: first ? { metric: first.metric, score: first.score, low: first.low, high: first.high } : null,
             steps,
             subscribe: feed.subscribe,

@@ -5,6 +5,7 @@ import { openEncoder, readSpec } from "../../../kernels/encode/open-encoder.ts";
 import { threadCompute } from "../../../kernels/graph/compute.ts";
 import { sessionCounts } from "../../../kernels/graph/session.ts";
 import { createEngine } from "../../../kernels/train/engine.ts";
+import { RUN_DEFAULTS } from "../../support/run-defaults.ts";
 
 const texts = JSON.parse(readFileSync(process.argv[2]!, "utf8")) as string[];
 const LIMIT = 0.05;
@@ -89,10 +90,10 @@ async function steps(): Promise<boolean> {
       spec: { pooling: pooling!, normalise, maxTokens, prompts },
     },
     batchSize: 8,
-    loss: { name: "info-nce", temperature: 0.05, symmetric: false },
+    ...RUN_DEFAULTS,
     maxTokens: 32,
     freezeWordEmbeddings: true,
-    prompts: { anchor: "{text}", positive: "{text}" },
+    prompts: { anchor: "{text}", positive: "{text}", negative: "{text}" },
     provider: "cpu",
     threads: 2,
   });
