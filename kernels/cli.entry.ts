@@ -13,6 +13,7 @@ import { encoders } from "./cli/encoders.ts";
 import { compare, evaluate } from "./cli/evaluate.ts";
 import { gpu } from "./cli/gpu.ts";
 import { map } from "./cli/map.ts";
+import { precision } from "./cli/precision.ts";
 import { resume, runs, train } from "./cli/train.ts";
 import { enableVectorCache } from "./encode/vector-cache.ts";
 import { defaultCompute } from "./graph/compute.ts";
@@ -71,6 +72,8 @@ function run(request: CliRequest): Promise<Answer> | Answer {
       return evaluate(request, context);
     case "compare":
       return compare(request, context);
+    case "precision":
+      return precision(request, context);
     case "map":
       return map(request, context);
     case "train":

@@ -41,6 +41,7 @@ test("the guides name every call of the public module", () => {
     "listEncoders",
     "comparePrecisions",
     "compact",
+    "calibrate",
     "measureEncoder",
     "clearVectorCache",
     "comparePrecisions",

@@ -3,6 +3,15 @@ export { DISPLAY, type Displayable, type MimeBundle } from "../protocol/display.
 export { CancelledError, ParallaxError } from "../protocol/errors.ts";
 export { clearVectorCache, type VectorCacheInfo, vectorCache } from "./cache.ts";
 export {
+  type CalibrateOptions,
+  type Calibration,
+  type CompactOptions,
+  CompactVectors,
+  calibrate,
+  compact,
+  type Ranges,
+} from "./compact.ts";
+export {
   Corpus,
   type EncodeCorpusOptions,
   encodeCorpus,
@@ -36,13 +45,11 @@ export { type MapOptions, map, type PlainVectors, type TextMap } from "./map.ts"
 export { type MeasureEncoderOptions, measureEncoder } from "./measure.ts";
 export { type Figure, plot } from "./plot.ts";
 export {
-  type CompactOptions,
-  CompactVectors,
   type ComparePrecisionsOptions,
-  compact,
   comparePrecisions,
   type Precision,
   type PrecisionReport,
+  type VectorForm,
 } from "./precision.ts";
 export {
   type ComparePromptsOptions,

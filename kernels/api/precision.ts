@@ -1,40 +1,54 @@
 /** `comparePrecisions`: what each precision and each form of vectors costs and gives, before one is chosen. */
-import { count, tableHtml, tablePlain } from "../data/table-view.ts";
 import type { Task } from "../data/task-types.ts";
-import {
-  type CompactOptions,
-  type CompactVectors,
-  columnRanges,
-  compact,
-  truncateRows,
-} from "../encode/compact-vectors.ts";
-import { type EmbeddingSet, formatBytes } from "../encode/embedding-set.ts";
-import type { Encoder } from "../encode/encoder.ts";
-import { openSpec } from "../encode/open-encoder.ts";
+import type { CompactType } from "../encode/compact-vectors.ts";
+import type { EncoderSpec } from "../encode/encoder-spec.ts";
+import { readSpec } from "../encode/open-encoder.ts";
 import { recommendedPrompts } from "../encode/recommended-prompts.ts";
-import type { Embedder, EmbeddingSetLike } from "../evaluate/embedder.ts";
-import { checkSampling, evaluate } from "../evaluate/evaluate.ts";
-import { prepareTask } from "../evaluate/measure.ts";
-import { PRECISIONS, type Precision } from "../graph/precision.ts";
-import { type Displayable, MIME, type MimeBundle, type TableView } from "../protocol/display.ts";
-import { CancelledError } from "../protocol/errors.ts";
+import { resolveReference } from "../encode/reference.ts";
+import { bootstrapScores, percentileInterval } from "../evaluate/bootstrap.ts";
+import { checkSampling } from "../evaluate/evaluate.ts";
+import type { Measured } from "../evaluate/measure.ts";
+import { promptTemplates } from "../evaluate/prompt-sides.ts";
+import { sampleDocuments } from "../evaluate/sample-documents.ts";
+import type { ProviderName } from "../graph/compute.ts";
+import { checkPrecision, PRECISIONS, type Precision } from "../graph/precision.ts";
+import type { Displayable } from "../protocol/display.ts";
+import { ParallaxError } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
 import type { EncoderIdentity, Interval } from "../protocol/results.ts";
-import { withJob } from "./context.ts";
-import { type EncoderLike, loadEncoder } from "./encoder.ts";
-import { metricWords, signed100, times100, withDisplay } from "./score-words.ts";
+import { currentContext, withJob } from "./context.ts";
+import type { EncoderLike } from "./encoder.ts";
+import { type Base, PrecisionBench, type RawLine } from "./precision-measure.ts";
+import { precisionBundle } from "./precision-view.ts";
+import { withDisplay } from "./score-words.ts";
 import { loadTask, type TaskLike } from "./task.ts";
 
-export { type CompactOptions, CompactVectors, compact } from "../encode/compact-vectors.ts";
 export type { Precision } from "../graph/precision.ts";
+
+/** A form of the float32 vectors. */
+export interface VectorForm {
+  /** The first so many dimensions, at length 1 again. Default all. */
+  dimensions?: number;
+  /** Default "float32". */
+  type?: CompactType;
+  /** Of int8: "measured" ranges of `calibration`, or "fixed" ones. Default "measured". */
+  ranges?: "measured" | "fixed";
+}
 
 export interface ComparePrecisionsOptions extends WorkContext {
   /** An encoder or a reference. Default: the default encoder. */
   encoder?: EncoderLike | undefined;
   /** Default: all. float32 is always measured first: the others are compared with it. */
   precisions?: readonly Precision[] | undefined;
-  /** Forms of the float32 vectors. Default: int8, binary, and half of the dimensions. */
-  vectors?: readonly Pick<CompactOptions, "dimensions" | "type">[] | undefined;
+  /** Default: int8 with measured and with fixed ranges, binary, and half of the dimensions. */
+  vectors?: readonly VectorForm[] | undefined;
+  /**
+   * What int8 vectors take their ranges from: texts of your own, or how many of the task's are drawn. Default: all of the
+   * task's texts, which is kinder than what new texts will meet.
+   */
+  calibration?: readonly string[] | number | undefined;
+  /** Of a retrieval task: at most so many documents, all relevant ones among them, the others drawn with the seed. */
+  documents?: number | undefined;
   seed?: number | undefined;
   resamples?: number | undefined;
 }
@@ -42,12 +56,15 @@ export interface ComparePrecisionsOptions extends WorkContext {
 /** One line of the report. */
 export interface PrecisionLine {
   name: string;
+  kind: "precision" | "vectors";
   /** What is rounded, in words. */
   what: string;
   score: number;
   interval: Interval;
   /** score − the score of float32. */
   delta: number;
+  /** Paired bootstrap interval of delta: the same resamples for both. */
+  deltaInterval: Interval;
   /** Over the task's texts, with float32's vectors. Null where vectors of another length have none. */
   meanCosine: number | null;
   leastCosine: number | null;
@@ -66,25 +83,26 @@ export interface PrecisionReport {
   task: string;
   metric: string;
   n: number;
-  unit: string;
+  unit: "pairs" | "queries" | "texts";
   seed: number;
   encoder: EncoderIdentity;
+  prompts: Record<string, string>;
+  /** lines[0] is float32. */
   lines: PrecisionLine[];
+  /** To be read before the numbers: texts that were cut, unknown words. */
+  warnings: string[];
   notes: string[];
 }
-
-/** Texts that are timed. */
-const TIMED_TEXTS = 128;
-const ROUNDS = 3;
 
 /**
  * Measure what an encoder loses and gains in each precision, and with its vectors in fewer bytes, on one task.
  *
- * Scores carry n, the seed and a 95 % bootstrap interval. int8 vectors take their ranges from the task's own texts.
+ * Scores carry n, the seed and a 95 % bootstrap interval; losses against float32 one that is paired, which is narrower.
  *
  * @param task see `loadTask`: STS (Spearman), retrieval (nDCG@10) or classification (accuracy)
- * @throws {ParallaxError} encoder.bad-precision, vectors.bad-dimensions; what loadEncoder and evaluate throw
- * @throws {CancelledError} when the cell is stopped
+ * @throws {ParallaxError} encoder.bad-precision, vectors.bad-dimensions, vectors.bad-type, task.bad-sample; what
+ *   loadEncoder and evaluate throw
+ * @throws {CancelledError} when the cell is stopped; vectors made until then stay in the cache, so it goes on from there
  * Cost: encodes the task once a precision. One encoder beside float32 is loaded at a time.
  *
  * @example await comparePrecisions("data/stsbenchmark-test.tsv", { precisions: ["int8", "int8-weights"] })
@@ -93,253 +111,129 @@ export async function comparePrecisions(
   task: TaskLike,
   options: ComparePrecisionsOptions = {},
 ): Promise<PrecisionReport & Displayable> {
-  const { encoder: asked = "default", precisions, vectors, signal, onProgress } = options;
+  const { signal, onProgress } = options;
   const sampling = checkSampling(options);
-  const loaded = await loadTask(task, { signal });
-  const reference = typeof asked === "string" ? await loadEncoder(asked) : asked;
-  const texts = [...new Set(prepareTask(loaded).parts.flatMap((part) => part.texts))];
+  for (const precision of options.precisions ?? []) checkPrecision(precision);
+  const whole = await loadTask(task, { signal });
+  const loaded = sampled(whole, options.documents, sampling.seed);
+  const { spec, provider } = await source(options.encoder ?? "default", signal);
+  const others = otherPrecisions(spec, options.precisions);
+  const templates = promptTemplates(recommendedPrompts(spec, loaded).templates, loaded.type, "prompt");
   const report = await withJob({ signal, onProgress }, async (work) => {
-    const base = await measure("float32", "float32", reference, loaded, texts, sampling, work);
-    const lines: PrecisionLine[] = [];
-    // A table of vectors has no layers that could be rounded.
-    const all = reference.spec.architecture === "static" ? [] : (Object.keys(PRECISIONS) as Precision[]);
-    for (const precision of new Set<Precision>(["float32", ...(precisions ?? all)]))
-      lines.push(await other(precision, base, loaded, texts, sampling, work));
-    const d = reference.dimensions;
-    const forms = vectors ?? [{ type: "int8" }, { type: "binary" }, { dimensions: Math.ceil(d / 2) }];
-    for (const form of forms) lines.push(await formOf(form, base, loaded, texts, sampling, work));
-    return summary(base, lines, loaded, sampling.seed);
-  });
-  return withDisplay(report, () => bundle(report));
-}
-
-type Sampling = { seed: number; resamples: number };
-interface Measured {
-  line: PrecisionLine;
-  encoder: Encoder;
-  vectors: MemoEmbedder;
-  metric: string;
-  n: number;
-  unit: string;
-}
-
-/** Encodes each text once, whoever asks, and gives vectors in another form when told to. */
-class MemoEmbedder implements Embedder {
-  readonly identity: EncoderIdentity;
-  readonly #encode: (texts: readonly string[], work: WorkContext & { prompt?: string }) => Promise<EmbeddingSetLike>;
-  readonly #known = new Map<string, EmbeddingSetLike>();
-
-  constructor(encoder: Embedder) {
-    this.identity = encoder.identity;
-    this.#encode = (texts, work) => encoder.encode(texts, work);
-  }
-
-  async encode(texts: readonly string[], options: { prompt?: string } & WorkContext = {}): Promise<EmbeddingSetLike> {
-    const key = JSON.stringify([options.prompt ?? "", texts]);
-    const known = this.#known.get(key) ?? (await this.#encode(texts, options));
-    this.#known.set(key, known);
-    return known;
-  }
-}
-
-async function measure(
-  name: string,
-  what: Precision,
-  encoder: Encoder,
-  task: Task,
-  texts: readonly string[],
-  sampling: Sampling,
-  work: WorkContext,
-): Promise<Measured> {
-  const vectors = new MemoEmbedder(encoder);
-  const { score, interval, metric, n, unit } = await evaluate(vectors, task, {
-    prompts: recommendedPrompts(encoder.spec, task).templates,
-    ...sampling,
-    ...work,
-  });
-  const line: PrecisionLine = {
-    name,
-    what: PRECISIONS[what],
-    score,
-    interval,
-    delta: 0,
-    meanCosine: 1,
-    leastCosine: 1,
-    speed: 1,
-    modelBytes: null,
-    memoryBytes: null,
-    vectorBytes: 4 * encoder.dimensions,
-  };
-  await vectors.encode(texts, { ...work });
-  return { line, encoder, vectors, metric, n, unit };
-}
-
-async function other(
-  precision: Precision,
-  base: Measured,
-  task: Task,
-  texts: readonly string[],
-  sampling: Sampling,
-  work: WorkContext,
-): Promise<PrecisionLine> {
-  let modelBytes: number | null = null;
-  const before = process.memoryUsage.rss();
-  const onModelFile = (bytes: number) => {
-    modelBytes = bytes;
-  };
-  const encoder = await openSpec(base.encoder.spec, { precision, signal: work.signal, onModelFile });
-  try {
-    const timed = texts.slice(0, TIMED_TEXTS);
-    await encoder.encode(timed, { cache: "skip" });
-    const memoryBytes = Math.max(0, process.memoryUsage.rss() - before);
-    const speed = precision === "float32" ? 1 : await speedAgainst(base.encoder, encoder, timed, work);
-    const { line, vectors } = await measure(precision, precision, encoder, task, texts, sampling, work);
-    const cosines = rowCosines(await base.vectors.encode(texts), await vectors.encode(texts));
-    return { ...line, ...cosines, speed, modelBytes, memoryBytes, delta: line.score - base.line.score };
-  } finally {
-    await encoder.dispose();
-  }
-}
-
-/** Times the speed of `a`, in turns, so that other work on the machine falls on both. */
-async function speedAgainst(
-  a: Encoder,
-  b: Encoder,
-  texts: readonly string[],
-  { signal }: WorkContext,
-): Promise<number> {
-  const time = async (encoder: Encoder) => {
-    const started = performance.now();
-    await encoder.encode(texts, { signal, cache: "skip" });
-    return performance.now() - started;
-  };
-  const ratios: number[] = [];
-  for (let round = 0; round < ROUNDS; round++) {
-    if (signal?.aborted) throw new CancelledError("Comparing precisions");
-    ratios.push((await time(a)) / (await time(b)));
-  }
-  return ratios.sort((x, y) => x - y)[ROUNDS >> 1];
-}
-
-async function formOf(
-  form: Pick<CompactOptions, "dimensions" | "type">,
-  base: Measured,
-  task: Task,
-  texts: readonly string[],
-  sampling: Sampling,
-  work: WorkContext,
-): Promise<PrecisionLine> {
-  const { type = "float32", dimensions = base.encoder.dimensions } = form;
-  const all = await base.vectors.encode(texts);
-  const ranges = type === "int8" ? columnRanges(truncateRows(all, dimensions), dimensions) : undefined;
-  const shrink = (set: EmbeddingSetLike): CompactVectors =>
-    compact(set, { type, dimensions, ...(ranges ? { ranges } : {}) });
-  const embedder: Embedder = {
-    identity: { ...base.encoder.identity, dimensions },
-    async encode(some, options) {
-      const set = await base.vectors.encode(some, options);
-      return { n: set.n, dimensions, data: shrink(set).decode(), report: set.report };
-    },
-  };
-  const { score, interval } = await evaluate(embedder, task, {
-    prompts: recommendedPrompts(base.encoder.spec, task).templates,
-    ...sampling,
-    ...work,
-  });
-  const small = shrink(all);
-  const isWhole = dimensions === base.encoder.dimensions;
-  const cosines = isWhole ? rowCosines(all, { ...all, data: small.decode() }) : { meanCosine: null, leastCosine: null };
-  return {
-    name: `${type} vectors${isWhole ? "" : `, ${dimensions} dimensions`}`,
-    what: WORDS[type],
-    score,
-    interval,
-    delta: score - base.line.score,
-    ...cosines,
-    speed: null,
-    modelBytes: null,
-    memoryBytes: null,
-    vectorBytes: small.data.byteLength / Math.max(1, small.n),
-  };
-}
-
-const WORDS = {
-  float32: "the first dimensions, at length 1 again",
-  int8: "each number in 8 bits, ranges of the task's own texts",
-  binary: "one bit a number, compared by the bits that differ",
-} as const;
-
-function rowCosines(
-  a: Pick<EmbeddingSet, "n" | "dimensions" | "data">,
-  b: Pick<EmbeddingSet, "data">,
-): { meanCosine: number; leastCosine: number } {
-  const d = a.dimensions;
-  let [sum, least] = [0, 1];
-  for (let i = 0; i < a.n; i++) {
-    let [dot, aa, bb] = [0, 0, 0];
-    for (let j = i * d; j < (i + 1) * d; j++) {
-      dot += a.data[j] * b.data[j];
-      aa += a.data[j] ** 2;
-      bb += b.data[j] ** 2;
+    const bench = new PrecisionBench({ task: loaded, templates, spec, provider, runs: 1 + others.length, work });
+    const base = await bench.base();
+    try {
+      const forms = options.vectors ?? defaultForms(base.encoder.dimensions);
+      const raw: RawLine[] = [base.raw];
+      // Forms first: they cost next to nothing, and what is wrong in them is said before the long work.
+      const calibration = await calibrationVectors(bench, base, options.calibration, sampling.seed, work);
+      const small: RawLine[] = [];
+      for (const form of forms) small.push(await bench.form(form, base, calibration));
+      for (const precision of others) raw.push(await bench.precision(precision, base));
+      const lines = await withIntervals([...raw, ...small], { ...sampling, ...work });
+      return summary({ base, lines, task: loaded, templates, seed: sampling.seed });
+    } finally {
+      await base.encoder.dispose();
     }
-    const cosine = aa === 0 || bb === 0 ? 1 : dot / Math.sqrt(aa * bb);
-    sum += cosine;
-    least = Math.min(least, cosine);
-  }
-  return { meanCosine: sum / Math.max(1, a.n), leastCosine: least };
+  });
+  return withDisplay(report, () => precisionBundle(report));
 }
 
-function summary(base: Measured, lines: PrecisionLine[], task: Task, seed: number): PrecisionReport {
+function sampled(task: Task, documents: number | undefined, seed: number): Task {
+  if (documents === undefined) return task;
+  if (task.type === "retrieval") return sampleDocuments(task, documents, seed);
+  throw new ParallaxError(
+    "task.no-documents",
+    `At most ${documents} documents were asked for; ${task.name} is a task of type "${task.type}" and has none. Nothing was encoded.`,
+    { hint: "Leave `documents` out." },
+  );
+}
+
+/** What is measured: an encoder's spec, so that each precision is loaded in the same way. */
+async function source(
+  asked: EncoderLike,
+  signal: AbortSignal | undefined,
+): Promise<{ spec: EncoderSpec; provider: ProviderName | undefined }> {
+  if (typeof asked !== "string") return { spec: asked.spec, provider: asked.provider.name as ProviderName };
+  const name = resolveReference(asked, currentContext().workingFolder);
+  return { spec: { ...(await readSpec(name, { signal })), reference: asked }, provider: undefined };
+}
+
+/** A table of vectors has no layers that could be rounded. */
+function otherPrecisions(spec: EncoderSpec, asked: readonly Precision[] | undefined): Precision[] {
+  if (spec.architecture === "static") return [];
+  const all = new Set<Precision>(asked ?? (Object.keys(PRECISIONS) as Precision[]));
+  all.delete("float32");
+  return [...all];
+}
+
+function defaultForms(d: number): VectorForm[] {
+  return [{ type: "int8" }, { type: "int8", ranges: "fixed" }, { type: "binary" }, { dimensions: Math.ceil(d / 2) }];
+}
+
+async function calibrationVectors(
+  bench: PrecisionBench,
+  base: Base,
+  calibration: ComparePrecisionsOptions["calibration"],
+  seed: number,
+  work: WorkContext,
+): Promise<Float32Array | undefined> {
+  if (calibration === undefined) return undefined;
+  if (typeof calibration === "number" ? !(calibration >= 1) : calibration.length === 0)
+    throw new ParallaxError("vectors.no-calibration", "Ranges were to be taken from no texts. Nothing was measured.", {
+      hint: "Give some hundred texts of the kind that you will encode, or leave `calibration` out.",
+    });
+  if (typeof calibration === "number") return bench.sample(base, Math.floor(calibration), seed);
+  return (await base.encoder.encode(calibration, work)).data;
+}
+
+/** All lines over the same resamples, so that losses are paired. */
+async function withIntervals(
+  raw: readonly RawLine[],
+  sampling: { seed: number; resamples: number } & WorkContext,
+): Promise<PrecisionLine[]> {
+  const scores = await bootstrapScores(
+    raw.map(({ measured }) => measured),
+    sampling,
+  );
+  const interval = (values: Float64Array, { n, unit }: Measured, paired: boolean) =>
+    percentileInterval(values, { n, unit, seed: sampling.seed, paired });
+  const base = raw[0].measured;
+  return raw.map(({ line, measured }, i) => ({
+    ...line,
+    score: measured.score,
+    interval: interval(scores[i], measured, false),
+    delta: measured.score - base.score,
+    deltaInterval: interval(
+      scores[i].map((score, r) => score - scores[0][r]),
+      measured,
+      true,
+    ),
+  }));
+}
+
+function summary(parts: {
+  base: Base;
+  lines: PrecisionLine[];
+  task: Task;
+  templates: Record<string, string>;
+  seed: number;
+}): PrecisionReport {
+  const { base, lines, task, templates, seed } = parts;
+  const { metric, n, unit } = base.raw.measured;
   return {
     version: 1,
     task: task.name,
-    metric: base.metric,
-    n: base.n,
-    unit: base.unit,
+    metric,
+    n,
+    unit,
     seed,
     encoder: base.encoder.identity,
+    prompts: Object.fromEntries(
+      Object.entries(templates).map(([side, template]) => [side, template === "{text}" ? "" : template]),
+    ),
     lines,
-    notes: [
-      `n = ${count(base.n)} ${base.unit}, seed ${seed}; interval: ${base.line.interval.method}.`,
-      "Speed: times float32, median of three rounds in turns on this computer.",
-      ...lines.map(({ name, what }) => `${name}: ${what}.`),
-    ],
+    warnings: [...base.report.warnings],
+    notes: [...(task.notes ?? [])],
   };
-}
-
-function bundle(report: PrecisionReport): MimeBundle {
-  const bytes = (value: number | null) => (value === null ? "" : formatBytes(value));
-  const cosine = (value: number | null) => (value === null ? "" : value.toFixed(5));
-  const text = (name: string) => ({ name, kind: "text" as const });
-  const view: TableView = {
-    version: 1,
-    title: `Precisions of ${report.encoder.name} on ${report.task}`,
-    columns: [
-      text("precision"),
-      text(`${metricWords(report.metric)} ×100`),
-      text("95 % interval"),
-      text("against float32"),
-      text("mean cosine"),
-      text("least cosine"),
-      text("speed"),
-      text("model file"),
-      text("memory"),
-      text("a vector"),
-    ],
-    rows: report.lines.map((line) => [
-      line.name,
-      times100(line.score),
-      `${times100(line.interval.low)} to ${times100(line.interval.high)}`,
-      signed100(line.delta),
-      cosine(line.meanCosine),
-      cosine(line.leastCosine),
-      line.speed === null ? "" : `${line.speed.toFixed(2)}×`,
-      bytes(line.modelBytes),
-      bytes(line.memoryBytes),
-      bytes(line.vectorBytes),
-    ]),
-    total: report.lines.length,
-    notes: report.notes,
-  };
-  return { [MIME.html]: tableHtml(view), [MIME.plain]: tablePlain(view) };
 }

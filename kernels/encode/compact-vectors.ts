@@ -4,10 +4,10 @@ import { normaliseRows } from "./embedding-set.ts";
 
 export type CompactType = "float32" | "int8" | "binary";
 
-/** The smallest and largest number of each dimension. float32 [d] each. */
+/** The smallest and largest number of each dimension, d of each. */
 export interface Ranges {
-  low: Float32Array;
-  high: Float32Array;
+  readonly low: ArrayLike<number>;
+  readonly high: ArrayLike<number>;
 }
 
 export interface CompactOptions {
@@ -15,8 +15,12 @@ export interface CompactOptions {
   dimensions?: number;
   /** Default "float32". */
   type?: CompactType;
-  /** For "int8": ranges over other vectors, cut to `dimensions` already. Default: of the vectors themselves. */
-  ranges?: Ranges;
+  /**
+   * For "int8": ranges of other vectors, of `dimensions` already (see `calibrate`), or "fixed": the same for all dimensions
+   * (see `fixedRanges`). Default: of the vectors themselves. Vectors that are compared with one another, or added later,
+   * need ranges that do not depend on the set.
+   */
+  ranges?: Ranges | "fixed";
 }
 
 /** What it needs of an EmbeddingSet. */
@@ -43,8 +47,21 @@ export function truncateRows({ n, dimensions: d, data }: PlainSet, dimensions: n
   return out;
 }
 
-/** Smallest and largest number of each column of float32 [n, d]. */
-export function columnRanges(data: Float32Array, d: number): Ranges {
+/** Standard deviations of a number in a random unit vector that `fixedRanges` has room for. */
+const FIXED_DEVIATIONS = 4;
+
+/**
+ * Ranges that nothing was measured for: ±4/√d for each dimension. A number of a random unit vector in d dimensions has
+ * standard deviation 1/√d; encoders have dimensions that are larger, which are cut, and smaller ones, which lose steps.
+ * Only for vectors of length 1.
+ */
+export function fixedRanges(d: number): { low: Float32Array; high: Float32Array } {
+  const most = FIXED_DEVIATIONS / Math.sqrt(d);
+  return { low: new Float32Array(d).fill(-most), high: new Float32Array(d).fill(most) };
+}
+
+/** Smallest and largest number of each column of float32 [n, d], n ≥ 1. */
+export function columnRanges(data: Float32Array, d: number): { low: Float32Array; high: Float32Array } {
   const low = new Float32Array(d).fill(Number.POSITIVE_INFINITY);
   const high = new Float32Array(d).fill(Number.NEGATIVE_INFINITY);
   for (let i = 0; i < data.length; i++) {
@@ -183,7 +200,8 @@ export function compact(set: PlainSet, options: CompactOptions = {}): CompactVec
     case "binary":
       return new CompactVectors({ ...parts, data: toBits(rows, set.n, dimensions) });
     case "int8": {
-      const ranges = options.ranges ?? columnRanges(rows, dimensions);
+      const { ranges: asked } = options;
+      const ranges = asked === "fixed" ? fixedRanges(dimensions) : (asked ?? columnRanges(rows, dimensions));
       if (ranges.low.length !== dimensions || ranges.high.length !== dimensions)
         throw new ParallaxError(
           "vectors.bad-dimensions",

@@ -35,6 +35,25 @@ export const cliRequestSchema = z.discriminatedUnion("command", [
     resamples: z.number().int(),
   }),
   z.object({
+    command: z.literal("precision"),
+    encoder,
+    task: z.string(),
+    /** Empty: all. */
+    precisions: z.array(z.string()),
+    vectors: z.array(
+      z.object({
+        type: z.enum(["float32", "int8", "binary"]),
+        dimensions: z.number().int().nullable(),
+        ranges: z.enum(["measured", "fixed"]),
+      }),
+    ),
+    documents: z.number().int().nullable(),
+    /** A table of texts for int8 ranges, or how many of the task's texts. */
+    calibration: z.union([z.object({ file: z.string(), column: z.string() }), z.number().int()]).nullable(),
+    seed: z.number().int(),
+    resamples: z.number().int(),
+  }),
+  z.object({
     command: z.literal("map"),
     encoder,
     file: z.string(),

@@ -10,6 +10,7 @@ import { runCompute } from "./compute-command.ts";
 import { runDoctor } from "./doctor.ts";
 import { encodersCommand } from "./encoders.ts";
 import { runGpuInstall } from "./gpu.ts";
+import { precisionCommand } from "./precision.ts";
 import { formatError } from "./print.ts";
 import { runNotebook } from "./run-notebook.ts";
 import { runServe } from "./serve.ts";
@@ -192,6 +193,16 @@ program
       ),
     ),
   );
+
+program.addCommand(
+  precisionCommand({
+    finish,
+    options: [providerOption(), seedOption(), resamplesOption(), jsonOption()],
+    number,
+    encoderReference,
+    absolute,
+  }),
+);
 
 program
   .command("map")

@@ -4,7 +4,15 @@ import path from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type CellContext, withContext } from "../../kernels/api/context.ts";
 import { disposeEncoders } from "../../kernels/api/encoder.ts";
-import { comparePrecisions, DISPLAY, loadEncoder } from "../../kernels/api/index.ts";
+import {
+  type Calibration,
+  calibrate,
+  compact,
+  comparePrecisions,
+  DISPLAY,
+  encode,
+  loadEncoder,
+} from "../../kernels/api/index.ts";
 import { setDefaultCompute, threadCompute } from "../../kernels/graph/compute.ts";
 import { MIME } from "../../kernels/protocol/display.ts";
 
@@ -50,7 +58,13 @@ describe("comparePrecisions", () => {
     const report = await withContext(context(), () =>
       comparePrecisions("pairs.tsv", {
         precisions: ["int8", "int8-weights"],
-        vectors: [{ type: "int8" }, { type: "binary" }, { dimensions: 96 }],
+        vectors: [
+          { type: "int8" },
+          { type: "int8", ranges: "fixed" },
+          { type: "binary" },
+          { dimensions: 96 },
+          { type: "int8", dimensions: 96 },
+        ],
         resamples: 200,
       }),
     );
@@ -60,23 +74,101 @@ describe("comparePrecisions", () => {
       "int8",
       "int8-weights",
       "int8 vectors",
+      "int8 vectors, fixed ranges",
       "binary vectors",
       "float32 vectors, 96 dimensions",
+      "int8 vectors, 96 dimensions",
     ]);
-    const [float32, int8, weights, vectors, binary, short] = report.lines;
+    const [float32, int8, weights, vectors, fixed, binary, short] = report.lines;
     expect(float32).toMatchObject({ delta: 0, meanCosine: expect.closeTo(1, 6), vectorBytes: 1536 });
     expect(float32.modelBytes! / int8.modelBytes!).toBeGreaterThan(3.5);
     expect(weights.leastCosine).toBeGreaterThan(0.995);
     expect(int8.leastCosine).toBeGreaterThan(0.95);
     expect(vectors.leastCosine).toBeGreaterThan(0.9999);
+    expect(fixed.leastCosine).toBeLessThan(vectors.leastCosine!);
     expect([vectors.vectorBytes, binary.vectorBytes, short.vectorBytes]).toEqual([384, 48, 384]);
     for (const line of report.lines) {
       expect(line.interval.low).toBeLessThanOrEqual(line.score);
       expect(line.delta).toBeCloseTo(line.score - float32.score, 12);
+      expect(line.deltaInterval.low).toBeLessThanOrEqual(line.delta + 1e-12);
+      expect(line.deltaInterval.high).toBeGreaterThanOrEqual(line.delta - 1e-12);
     }
     const plain = (report[DISPLAY]() as Record<string, string>)[MIME.plain];
     expect(plain).toContain("Precisions of all-MiniLM-L6-v2 on pairs");
     expect(plain).toContain("n = 10 pairs, seed 0");
+  });
+
+  test("on a sample of a retrieval task's documents keeps every relevant one", { timeout: 90_000 }, async () => {
+    const documents = Array.from({ length: 40 }, (_, i) => ({ id: `d${i}`, text: `Text ${i} of ${ROWS[i % 10]}` }));
+    const task = {
+      type: "retrieval" as const,
+      name: "small",
+      queries: [
+        { id: "a", text: "playing a guitar" },
+        { id: "b", text: "whales" },
+      ],
+      documents,
+      relevant: new Map([
+        ["a", new Map([["d30", 1]])],
+        ["b", new Map([["d39", 1]])],
+      ]),
+    };
+    const seen: string[] = [];
+    const report = await withContext(context(), () =>
+      comparePrecisions(task, {
+        encoder: "default-static",
+        documents: 12,
+        calibration: 8,
+        vectors: [{ type: "int8" }],
+        resamples: 100,
+        onProgress: ({ stage, note }) => seen.push(`${stage} ${note}`),
+      }),
+    );
+    expect(report).toMatchObject({ metric: "ndcg_at_10", n: 2, unit: "queries" });
+    expect(report.notes[0]).toContain("12 of 40 documents: all relevant ones, the others drawn with seed 0");
+    expect(report.lines.map((line) => line.name)).toEqual(["float32", "int8 vectors, calibrated"]);
+    expect(report.lines[1].what).toContain("ranges of 8 other vectors");
+    expect(report.warnings.join()).not.toContain("missing");
+    expect(seen).toContain("Measuring precisions float32, 1 of 1");
+    await expect(
+      withContext(context(), () => comparePrecisions(task, { encoder: "default-static", documents: 1 })),
+    ).rejects.toMatchObject({ code: "task.bad-sample" });
+    await expect(
+      withContext(context(), () => comparePrecisions("pairs.tsv", { encoder: "default-static", documents: 5 })),
+    ).rejects.toMatchObject({ code: "task.no-documents" });
+  });
+
+  test("ranges of a sample of the user's texts give later vectors the same codes", { timeout: 60_000 }, async () => {
+    await withContext(context(), async () => {
+      const texts = ROWS.flatMap((row) => row.split("\t").slice(1));
+      const ranges = await calibrate(texts, { encoder: "default-static", sample: 15, seed: 3, dimensions: 96 });
+      expect(ranges).toMatchObject({ version: 1, n: 15, of: 20, seed: 3, dimensions: 96 });
+      expect(await calibrate(texts, { encoder: "default-static", sample: 15, seed: 3, dimensions: 96 })).toEqual(
+        ranges,
+      );
+      const kept = JSON.parse(JSON.stringify(ranges)) as Calibration;
+      const set = await encode(texts, { encoder: "default-static" });
+      const codes = (rows: number[], use?: Calibration) =>
+        compact(set.select(rows), { type: "int8", dimensions: 96, ...(use ? { ranges: use } : {}) });
+      // The same text alone and among others: own ranges differ, measured ones do not.
+      const alone = codes([0, 1], kept).data.subarray(0, 96);
+      expect([
+        ...codes(
+          texts.map((_, i) => i),
+          kept,
+        ).data.subarray(0, 96),
+      ]).toEqual([...alone]);
+      expect([...codes([0, 1]).data.subarray(0, 96)]).not.toEqual([...alone]);
+      const whole = compact(set, { dimensions: 96 }).decode();
+      const error = (use: "fixed" | Calibration) =>
+        compact(set, { type: "int8", dimensions: 96, ranges: use })
+          .decode()
+          .reduce((sum, value, i) => sum + (value - whole[i]) ** 2, 0);
+      expect(error(kept)).toBeLessThan(error("fixed"));
+      await expect(calibrate([], { encoder: "default-static" })).rejects.toMatchObject({
+        code: "vectors.no-calibration",
+      });
+    });
   });
 
   test("an encoder says its precision, and one that does not exist is refused", async () => {

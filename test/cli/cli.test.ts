@@ -128,6 +128,28 @@ describe("results", () => {
     expect(await run(lines)).toEqual(scores);
   });
 
+  test("precision states the losses with n, seed and interval, and takes forms of vectors", async () => {
+    const { code, stdout, stderr } = await parallax(
+      ...["precision", "default-static", "--task", `${data}/pairs.tsv`, "--vectors", "int8,int8-fixed,192,binary:96"],
+      ...["--calibrate", "50", "--resamples", "200", "--json"],
+    );
+    expect({ code, stderr }).toMatchObject({ code: 0 });
+    expect(JSON.parse(stdout)).toMatchObject({
+      n: 120,
+      seed: 0,
+      unit: "pairs",
+      lines: [
+        { name: "float32", delta: 0 },
+        { name: "int8 vectors, calibrated", vectorBytes: 384 },
+        { name: "int8 vectors, fixed ranges", vectorBytes: 384 },
+        { name: "float32 vectors, 192 dimensions", vectorBytes: 768 },
+        { name: "binary vectors, 96 dimensions", vectorBytes: 12 },
+      ],
+    });
+    const wrong = await parallax("precision", "--task", `${data}/pairs.tsv`, "--vectors", "int4");
+    expect(wrong).toMatchObject({ code: 2, stderr: expect.stringContaining('found "int4"') });
+  });
+
   test("map writes one page that holds everything", async () => {
     const out = path.join(folder, "map.html");
     const { code, stdout } = await parallax(
