@@ -2,7 +2,7 @@
 import path from "node:path";
 import { Corpus as CorpusFiles } from "../corpus/corpus.ts";
 import type { CorpusManifest } from "../corpus/corpus-files.ts";
-import { EXACT_UP_TO, type Nearest, nearest } from "../corpus/nearest.ts";
+import { type Nearest, nearest } from "../corpus/nearest.ts";
 import { writeCorpus } from "../corpus/write-corpus.ts";
 import { tableBundle } from "../data/table-view.ts";
 import { EmbeddingSet, normaliseRows } from "../encode/embedding-set.ts";
@@ -234,5 +234,3 @@ export class NearestTexts implements Displayable {
 function cut(text: string): string {
   return text.length > SHOWN_TEXT ? `${text.slice(0, SHOWN_TEXT)}…` : text;
 }
-
-export { EXACT_UP_TO };

@@ -6,7 +6,7 @@ import type { Corpus } from "./corpus.ts";
 import { exactNearest, type NearestRows } from "./exact-nearest.ts";
 
 /** Rows from which on an index is used unless exact answers are asked for. */
-export const EXACT_UP_TO = 200_000;
+const EXACT_UP_TO = 200_000;
 
 export interface NearestOptions extends WorkContext {
   /** Default 10. */

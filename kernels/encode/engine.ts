@@ -320,38 +320,3 @@ function notAnEncoder(session: GraphSession, name: string, why: string): Paralla
     },
   );
 }
-
-/**
- * An engine without a graph: the mean of the tokens' rows in a table, special tokens left out.
- *
- * @param table   float32 [v, d]
- * @param special ids that do not count; a text of nothing else becomes the zero vector
- */
-export function staticEngine(
-  table: Tensor<"float32">,
-  options: { special: ReadonlySet<number>; normalise: boolean; precision: string },
-): Engine {
-  const [rows, d] = table.dims;
-  return {
-    dimensions: d,
-    provider: "cpu",
-    precision: options.precision,
-    masksPooling: false,
-    async run({ ids, mask, b, t }) {
-      const out = new Float32Array(b * d);
-      for (let i = 0; i < b; i++) {
-        let count = 0;
-        for (let j = i * t; j < (i + 1) * t; j++) {
-          const id = Number(ids[j]);
-          if (mask[j] === 0n || options.special.has(id) || id >= rows) continue;
-          count++;
-          for (let k = 0; k < d; k++) out[i * d + k] += table.data[id * d + k];
-        }
-        if (count > 1) for (let k = i * d; k < (i + 1) * d; k++) out[k] /= count;
-      }
-      if (options.normalise) normaliseRows(out, d);
-      return out;
-    },
-    dispose: async () => undefined,
-  };
-}

@@ -2,16 +2,14 @@
  * "Measure on this computer": texts and tokens a second of an encoder by provider and thread count, on texts that are
  * always the same, kept in the app folder so that lists can show them.
  */
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import path from "node:path";
 import { z } from "zod";
-import { appFolder, appFolders } from "../files/app-folders.ts";
-import { writeFileAtomically } from "../files/atomic-file.ts";
+import { JsonMemory } from "../files/json-memory.ts";
 import type { Compute, ProviderName } from "../graph/compute.ts";
+import { isHubId } from "../hub/hub-id.ts";
 import { CancelledError, type ErrorData, isCancelled, toErrorData } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
+import { isDefaultReference } from "./default-encoder.ts";
 import type { Encoder } from "./encoder.ts";
 import { machineId } from "./graphics-driver.ts";
 import { openSpec } from "./open-encoder.ts";
@@ -50,7 +48,7 @@ export interface EncoderMeasurement {
 const fileSchema = z.object({
   version: z.literal(1),
   machine: z.string(),
-  /** What the user called it when it was measured last. */
+  /** An installed encoder's name, a hub id, else the absolute folder: what lists know it by. */
   reference: z.string(),
   name: z.string(),
   specSha256: z.string(),
@@ -58,6 +56,7 @@ const fileSchema = z.object({
   rows: z.array(rowSchema),
 });
 export type EncoderSpeeds = z.infer<typeof fileSchema>;
+const memory = new JsonMemory("encoder-speeds", fileSchema);
 
 export interface MeasureOptions extends WorkContext {
   /** Time for encoding, all rows together; loading comes on top. At least 0.2 s a row. Default 5. */
@@ -114,11 +113,14 @@ export async function measureEncoder(encoder: Encoder, options: MeasureOptions =
       if (!isTable) await opened?.dispose();
     }
   }
-  const best = rows.reduce<EncoderSpeedRow | null>(
+  return { rows, best: fastest(rows), failed };
+}
+
+function fastest(rows: readonly EncoderSpeedRow[]): EncoderSpeedRow | null {
+  return rows.reduce<EncoderSpeedRow | null>(
     (found, row) => (found === null || row.textsPerSecond > found.textsPerSecond ? row : found),
     null,
   );
-  return { rows, best, failed };
 }
 
 function rowsToMeasure(encoder: Encoder, options: MeasureOptions): { provider: ProviderName; threads: number }[] {
@@ -181,57 +183,38 @@ async function measure(
   };
 }
 
-function speedsFile(specSha256: string): string {
-  const name = createHash("sha256").update(`${machineId()} ${specSha256}`).digest("hex").slice(0, 32);
-  return path.join(appFolders().data, "encoder-speeds", `${name}.json`);
-}
-
 /** New rows take the place of older ones of the same provider, threads and precision. */
-function remember({ identity }: Encoder, rows: readonly EncoderSpeedRow[]): void {
+function remember({ identity, spec }: Encoder, rows: readonly EncoderSpeedRow[]): void {
   const { reference, name, specSha256, weightsSha256 } = identity;
   if (specSha256 === undefined) return;
-  const file = speedsFile(specSha256);
-  const key = (row: EncoderSpeedRow) => `${row.provider} ${row.threads} ${row.precision}`;
-  const merged = new Map([...(readSpeeds(file)?.rows ?? []), ...rows].map((row) => [key(row), row]));
-  const speeds: EncoderSpeeds = {
+  const machine = machineId();
+  const known = isDefaultReference(reference) || isHubId(reference) ? reference : spec.folder;
+  const key = `${machine} ${known} ${specSha256}`;
+  const rowKey = (row: EncoderSpeedRow) => `${row.provider} ${row.threads} ${row.precision}`;
+  const merged = new Map([...(memory.get(key)?.rows ?? []), ...rows].map((row) => [rowKey(row), row]));
+  memory.set(key, {
     version: 1,
-    machine: machineId(),
-    reference,
+    machine,
+    reference: known,
     name,
     specSha256,
     weightsSha256,
     rows: [...merged.values()],
-  };
-  appFolder("data", "encoder-speeds");
-  writeFileAtomically(file, [`${JSON.stringify(speeds, null, 2)}\n`]);
+  });
 }
 
-/** What was measured on this computer, one entry an encoder; lists find theirs by `weightsSha256` or `specSha256`. */
+/** What was measured on this computer, one entry an encoder. */
 export function measuredSpeeds(): EncoderSpeeds[] {
-  const folder = path.join(appFolders().data, "encoder-speeds");
-  if (!existsSync(folder)) return [];
   const machine = machineId();
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => readSpeeds(path.join(folder, name)))
-    .filter((speeds) => speeds !== undefined)
-    .filter((speeds) => speeds.machine === machine);
+  return memory.all().filter((speeds) => speeds.machine === machine);
 }
 
-/** A damaged file is as good as none: it is written anew by the next measurement. */
-function readSpeeds(file: string): EncoderSpeeds | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    const parsed = fileSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
+/** The best figure of each encoder that was measured on this computer, by what lists know it by. */
+export function bestSpeeds(): Map<string, EncoderSpeedRow> {
+  return new Map(
+    measuredSpeeds().flatMap(({ reference, rows }) => {
+      const best = fastest(rows);
+      return best === null ? [] : [[reference, best]];
+    }),
+  );
 }

@@ -36,7 +36,7 @@ import {
   type SpecOptions,
   specSha256,
 } from "./encoder-spec.ts";
-import { type Engine, sessionEngine, staticEngine } from "./engine.ts";
+import { type Engine, sessionEngine } from "./engine.ts";
 import { fileSha256 } from "./file-digest.ts";
 import { type BuiltGraph, cachedGraph, forgetGraph, graphKey } from "./graph-cache.ts";
 import { graphFileBytes } from "./graph-size.ts";
@@ -49,7 +49,7 @@ import { downloadedEncoder } from "./reference.ts";
 import { REFERENCE_TEXTS } from "./reference-texts.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openWeights, weightFiles } from "./sharded-safetensors.ts";
-import { modelTableEngine, readStaticModel, staticTokens } from "./static-model.ts";
+import { readStaticModel, staticEngine, staticTokens } from "./static-model.ts";
 
 export interface OpenOptions extends SpecOptions, SessionOptions {
   /** Where its graph runs. Default: the process's compute thread. */
@@ -184,7 +184,7 @@ async function open(spec: EncoderSpec, options: OpenOptions, isChecked: boolean)
   const check = isChecked ? await checkProvider(spec, graphDigest(spec, specDigest, options), options) : undefined;
   const isModel2Vec = spec.architecture === "static" && !isDefaultReference(spec.reference);
   const engine = isModel2Vec
-    ? modelTableEngine(readStaticModel(openSafetensors(spec.weights.file), tokenizer.vocabSize), spec)
+    ? staticEngine(readStaticModel(openSafetensors(spec.weights.file), tokenizer.vocabSize), spec)
     : spec.architecture === "static"
       ? openStatic(spec, tokenizer)
       : await openGraph(spec, tokenizer, weightsSha256, options);
@@ -268,7 +268,8 @@ export function batchTokens(spec: EncoderSpec, provider: ProviderName = "cpu"): 
 function openStatic(spec: EncoderSpec, tokenizer: Tokenizer): Engine {
   const table = modelWeights(openWeights(spec.weights.file), spec.model!).get("embeddings.word_embeddings.weight");
   const special = new Set([...tokenizer.prefix, ...tokenizer.suffix]);
-  return staticEngine(table, { special, normalise: spec.normalise, precision: "float32" });
+  const model = { table, mapping: null, weights: null, precision: "float32" };
+  return staticEngine(model, { special, normalise: spec.normalise });
 }
 
 async function openGraph(

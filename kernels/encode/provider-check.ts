@@ -2,12 +2,8 @@
  * The numeric self-test of a provider: before an encoder first runs on it, its vectors of fixed texts are compared with
  * the CPU's. What was found is kept in the app folder by computer, driver, runtime and encoder.
  */
-import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync } from "node:fs";
-import path from "node:path";
 import { z } from "zod";
-import { appFolder, appFolders } from "../files/app-folders.ts";
-import { writeFileAtomically } from "../files/atomic-file.ts";
+import { JsonMemory } from "../files/json-memory.ts";
 import type { ProviderName } from "../graph/compute.ts";
 import { PROVIDERS } from "../graph/providers.ts";
 import { runtimeFolder } from "../graph/runtime-folder.ts";
@@ -52,6 +48,7 @@ const checkSchema = z.object({
   checkedAt: z.string(),
 });
 export type ProviderCheck = z.infer<typeof checkSchema>;
+const memory = new JsonMemory("provider-checks", checkSchema);
 
 /**
  * Compare two encoders of the same spec text by text.
@@ -121,9 +118,8 @@ export interface CheckRequest {
 export async function ensureChecked(request: CheckRequest): Promise<ProviderCheck> {
   const { provider, graph, encoder } = request;
   const facts = { machine: machineId(), provider, runtime: runtimeFolder().version, driver: driverOf(provider), graph };
-  const name = `${createHash("sha256").update(JSON.stringify(facts)).digest("hex").slice(0, 32)}.json`;
-  const file = path.join(appFolders().data, "provider-checks", name);
-  let check = readCheck(file);
+  const key = JSON.stringify(facts);
+  let check = memory.get(key);
   if (check === undefined) {
     const found = await request.compare();
     check = {
@@ -134,10 +130,10 @@ export async function ensureChecked(request: CheckRequest): Promise<ProviderChec
       ...found,
       checkedAt: new Date().toISOString(),
     };
-    appFolder("data", "provider-checks");
-    writeFileAtomically(file, [`${JSON.stringify(check, null, 2)}\n`]);
+    memory.set(key, check);
   }
   if (check.passed) return check;
+  const file = memory.file(key);
   throw new ParallaxError(
     "provider.wrong-numbers",
     `${PROVIDERS[provider].title} gives other vectors than the CPU for ${encoder}: the worst cosine over ${check.texts} texts is ${check.worstCosine.toFixed(6)}, at least ${LEAST_COSINE} is asked for. It was refused, and nothing was encoded.`,
@@ -151,31 +147,9 @@ export async function ensureChecked(request: CheckRequest): Promise<ProviderChec
 
 /** Every test that this computer remembers, newest first. */
 export function providerChecks(): ProviderCheck[] {
-  const folder = path.join(appFolders().data, "provider-checks");
-  if (!existsSync(folder)) return [];
   const machine = machineId();
-  return readdirSync(folder)
-    .filter((name) => name.endsWith(".json"))
-    .map((name) => readCheck(path.join(folder, name)))
-    .filter((check) => check !== undefined)
+  return memory
+    .all()
     .filter((check) => check.machine === machine)
     .sort((a, b) => (a.checkedAt < b.checkedAt ? 1 : -1));
-}
-
-/** A damaged file is no memory: the test is made again. */
-function readCheck(file: string): ProviderCheck | undefined {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    const parsed = checkSchema.safeParse(JSON.parse(text));
-    return parsed.success ? parsed.data : undefined;
-  } catch (error) {
-    if (error instanceof SyntaxError) return undefined;
-    throw error;
-  }
 }

@@ -1,6 +1,6 @@
 /**
- * Model2Vec: a table of vectors, a tokenizer, no layers (MinishLab, model2vec). A text is the mean of its pieces' vectors,
- * each times its weight where the model has weights; unknown pieces and special tokens do not count.
+ * Encoders without layers: a table of vectors and a tokenizer. A text is the mean of its pieces' vectors; special tokens do
+ * not count. Model2Vec (MinishLab, model2vec) also has a weight a piece, and leaves unknown pieces out.
  *
  * A table may be shared: with a `mapping`, piece i has row mapping[i] of a smaller table (vocabulary quantisation).
  */
@@ -87,9 +87,18 @@ export function staticTokens(tokenizer: Tokenizer, maxTokens: number): (text: st
   };
 }
 
-/** Means of rows. A text without a known piece is the zero vector. Sums in float64. */
-export function modelTableEngine(model: StaticModel, options: { normalise: boolean }): Engine {
+/**
+ * An engine without a graph: a text is the mean of its tokens' rows, each times its weight. A text without a token that
+ * counts is the zero vector. Sums in float64.
+ *
+ * @param options.special ids that do not count
+ */
+export function staticEngine(
+  model: StaticModel,
+  options: { normalise: boolean; special?: ReadonlySet<number> },
+): Engine {
   const { table, mapping, weights } = model;
+  const { special } = options;
   const d = table.dims[1];
   const sums = new Float64Array(d);
   return {
@@ -105,6 +114,7 @@ export function modelTableEngine(model: StaticModel, options: { normalise: boole
         for (let j = i * t; j < (i + 1) * t; j++) {
           if (mask[j] === 0n) continue;
           const id = Number(ids[j]);
+          if (special?.has(id)) continue;
           const row = (mapping === null ? id : mapping[id]) * d;
           const weight = weights === null ? 1 : weights[id];
           count++;

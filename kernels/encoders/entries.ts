@@ -6,6 +6,7 @@ import { CATALOGUE } from "../encode/catalogue/models.ts";
 import type { CatalogueEntry } from "../encode/catalogue/types.ts";
 import { DEFAULT_VARIANTS, type DefaultReference } from "../encode/default-encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
+import { bestSpeeds } from "../encode/measure-encoder.ts";
 import { readSpec } from "../encode/open-encoder.ts";
 import { appFolders } from "../files/app-folders.ts";
 import type { ModelHit } from "../hub/client.ts";
@@ -14,9 +15,8 @@ import { readHubSettings } from "../hub/hub-settings.ts";
 import { findPart, listParts, type Part } from "../hub/part.ts";
 import { findStored, folderBytes, listStored, type StoredEncoder, storeFolder } from "../hub/store.ts";
 import { architectureSizes } from "../model/architecture.ts";
-import type { DiskUse, EncoderEntry, HashTrust } from "../protocol/encoders.ts";
+import { type DiskUse, type EncoderEntry, encoderSpeedSchema, type HashTrust } from "../protocol/encoders.ts";
 import { ParallaxError, toErrorData } from "../protocol/errors.ts";
-import { readSpeeds } from "./measure.ts";
 import { type Known, NOBODY, usesOf } from "./uses.ts";
 
 const UNKNOWN: Omit<EncoderEntry, "id" | "name" | "source" | "state"> = {
@@ -71,11 +71,11 @@ async function bareEntry(id: string): Promise<EncoderEntry> {
 }
 
 function withFacts(entries: readonly EncoderEntry[], known: Known): EncoderEntry[] {
-  const speeds = readSpeeds();
+  const speeds = bestSpeeds();
   const uses = usesOf(known);
   return entries.map((entry) => ({
     ...entry,
-    speed: speeds[entry.id] ?? null,
+    speed: encoderSpeedSchema.nullable().parse(speeds.get(entry.id) ?? null),
     usedBy: entry.state === "available" ? [] : uses(entry),
   }));
 }

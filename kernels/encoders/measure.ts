@@ -1,18 +1,13 @@
-/** Texts a second on this computer, and the first vector after a download. Numbers are kept beside the encoders. */
-import { readFileSync } from "node:fs";
-import path from "node:path";
-import { z } from "zod";
+/** Texts a second on this computer, and the first vector after a download. */
 import { measureEncoder as measure } from "../encode/measure-encoder.ts";
 import { openEncoder } from "../encode/open-encoder.ts";
-import { appFolders } from "../files/app-folders.ts";
-import { writeFileAtomically } from "../files/atomic-file.ts";
 import { recordVerified, type StoredEncoder } from "../hub/store.ts";
 import { type EncoderSpeed, encoderSpeedSchema } from "../protocol/encoders.ts";
 import { fromErrorData, isCancelled, toErrorData } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
 
 /**
- * Measure an encoder on its own provider, for about five seconds, and keep the best figure under its reference.
+ * Measure an encoder on its own provider, for about five seconds. What it finds is kept (`bestSpeeds`).
  *
  * @param reference what `loadEncoder` takes
  * @throws {ParallaxError} what loading and encoding throw
@@ -27,9 +22,7 @@ export async function measureEncoder(
     const { best, failed } = await measure(encoder, options);
     // Without a figure there is a reason: each row ends in one or the other.
     if (best === null) throw fromErrorData(failed[0].error);
-    const speed = encoderSpeedSchema.parse(best);
-    keepSpeed(reference, speed);
-    return speed;
+    return encoderSpeedSchema.parse(best);
   } finally {
     await encoder.dispose();
   }
@@ -54,22 +47,4 @@ export async function verifyStored(stored: StoredEncoder, signal?: AbortSignal):
     const { stack: _, ...data } = toErrorData(error);
     return recordVerified(stored, { ok: false, at, dimensions: null, error: data });
   }
-}
-
-const speedsSchema = z.record(z.string(), encoderSpeedSchema);
-const speedsFile = (): string => path.join(appFolders().data, "encoder-speeds.json");
-
-/** Speeds measured on this computer, by reference. A damaged file is as good as none. */
-export function readSpeeds(): Record<string, EncoderSpeed> {
-  try {
-    const parsed = speedsSchema.safeParse(JSON.parse(readFileSync(speedsFile(), "utf8")));
-    return parsed.success ? parsed.data : {};
-  } catch (error) {
-    if (error instanceof SyntaxError || (error as NodeJS.ErrnoException).code === "ENOENT") return {};
-    throw error;
-  }
-}
-
-function keepSpeed(reference: string, speed: EncoderSpeed): void {
-  writeFileAtomically(speedsFile(), [`${JSON.stringify({ ...readSpeeds(), [reference]: speed }, null, 2)}\n`]);
 }

@@ -5,7 +5,7 @@ import { gunzipSync } from "node:zlib";
 import { afterAll, describe, expect, it } from "vitest";
 import { openEncoder } from "../../kernels/encode/open-encoder.ts";
 import { openSafetensors, writeSafetensors } from "../../kernels/encode/safetensors.ts";
-import { modelTableEngine, readStaticModel } from "../../kernels/encode/static-model.ts";
+import { readStaticModel, staticEngine } from "../../kernels/encode/static-model.ts";
 import { type Tensor, tensor } from "../../kernels/graph/tensor.ts";
 import { randomTensor } from "../../kernels/model/random.ts";
 import { tinyTokenizerJson, tinyVocabulary } from "../support/tiny-bert.ts";
@@ -50,7 +50,7 @@ describe("a table of vectors against NumPy", () => {
         );
       }
       writeSafetensors(file, tensors);
-      const engine = modelTableEngine(readStaticModel(openSafetensors(file), pieces), { normalise });
+      const engine = staticEngine(readStaticModel(openSafetensors(file), pieces), { normalise });
       const t = Math.max(...texts.map((ids) => ids.length));
       const at = (value: (i: number, j: number) => number) =>
         BigInt64Array.from({ length: texts.length * t }, (_, k) => BigInt(value(Math.floor(k / t), k % t)));
