@@ -58,9 +58,9 @@ export class ReportBuilder {
   }
 
   /** Count the same text's cut between instruction and text. Call after `add`. */
-  addCut({ ids, tokens }: PromptCut, encoding: Encoding): void {
-    if (encoding.ids.length <= tokens) this.#nothing.push(this.#n - 1);
-    else if (ids.some((id, i) => encoding.ids[i] !== id)) this.#merged.push(this.#n - 1);
+  addCut({ ids, tokens, after }: PromptCut, encoding: Encoding): void {
+    if (encoding.ids.length <= tokens + after) this.#nothing.push(this.#n - 1);
+    if (encoding.ids.length > ids.length && ids.some((id, i) => encoding.ids[i] !== id)) this.#merged.push(this.#n - 1);
   }
 
   /** Count vectors that were not made but read from the cache. */
@@ -92,7 +92,7 @@ export class ReportBuilder {
     if (this.#missingPrompt !== undefined && report.n > 0) warnings.push(this.#missingPrompt);
     if (this.#nothing.length > 0)
       warnings.push(
-        `In ${this.#nothing.length} of ${report.n} texts the instruction alone fills the ${report.maxTokens} tokens, or the text is empty: nothing is left to pool (${rows(this.#nothing)}).`,
+        `In ${this.#nothing.length} of ${report.n} texts no token of the text is left to pool: the instruction fills the ${report.maxTokens} tokens, or the text is empty or merges with it (${rows(this.#nothing)}).`,
       );
     if (this.#merged.length > 0)
       warnings.push(

@@ -291,7 +291,7 @@ export class Encoder {
           details: { prompt: prompt.template, file: this.spec.weights.file },
         },
       );
-    return cutPrompt(this.tokenizer, prompt.template, this.spec.promptRule);
+    return cutPrompt(this.tokenizer, prompt.template, this.spec.promptRule, this.spec.maxTokens);
   }
 }
 

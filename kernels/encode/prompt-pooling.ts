@@ -6,6 +6,7 @@
  * with the text's first, the cut is off by one token; the report says so, and the vectors stay those of the authors' code.
  */
 import { ParallaxError } from "../protocol/errors.ts";
+import { promptIds } from "../tokenize/prompt-span.ts";
 import type { Tokenizer } from "../tokenize/tokenizer.ts";
 import { TEXT_PLACE } from "./prompt-template.ts";
 
@@ -26,13 +27,16 @@ export interface PromptCut {
   readonly tokens: number;
   /** Ids of the instruction alone, its last special tokens left out: what the joined text should begin with. */
   readonly ids: readonly number[];
+  /** Special tokens at the end of the joined text that the rule leaves in the pooling: 0 or 1. */
+  readonly after: number;
 }
 
 /**
  * @param template a prefix and {text}
+ * @param maxTokens of the encoder
  * @throws {ParallaxError} prompt.not-a-prefix when something stands after the text, or it stands more than once
  */
-export function cutPrompt(tokenizer: Tokenizer, template: string, rule: PromptRule): PromptCut {
+export function cutPrompt(tokenizer: Tokenizer, template: string, rule: PromptRule, maxTokens: number): PromptCut {
   const parts = template.split(TEXT_PLACE);
   if (parts.length !== 2 || parts[1] !== "")
     throw new ParallaxError(
@@ -44,10 +48,13 @@ export function cutPrompt(tokenizer: Tokenizer, template: string, rule: PromptRu
       },
     );
   const prefix = rule === "instructor" ? parts[0].trim() : parts[0];
-  const alone = tokenizer.encode(prefix).ids;
-  const end = tokenizer.suffix.length;
-  const ids = end > 0 ? alone.slice(0, -1) : alone;
+  const ids = promptIds(tokenizer, prefix, maxTokens);
   const tokens = rule === "instructor-2023" && ids.length <= 1 ? 0 : ids.length;
   const isStripped = rule !== "sentence-transformers";
-  return { join: (text) => prefix + (isStripped ? text.trim() : text), tokens, ids };
+  return {
+    join: (text) => prefix + (isStripped ? text.trim() : text),
+    tokens,
+    ids,
+    after: Math.min(1, tokenizer.suffix.length),
+  };
 }

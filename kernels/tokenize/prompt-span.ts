@@ -25,11 +25,23 @@ export interface PromptSpan {
 }
 
 /**
- * Encode a prompt joined with a text (no space is put between) and tell which tokens are the prompt's.
+ * Ids that the prompt has when it stands alone, the final special token taken off: as many tokens are left out of the
+ * pooling by InstructOR and sentence-transformers, and the joined text should begin with them. This is the one count that
+ * encoders use.
  *
- * Source of the count: xlang-ai/instructor-embedding, `INSTRUCTOR.tokenize` and sentence-transformers,
- * `SentenceTransformer._get_prompt_length`: the prompt is tokenised alone, n tokens; the first n - 1 positions are left
- * out of the pooling when the last of them is a special token.
+ * Source: xlang-ai/instructor-embedding, `INSTRUCTOR.tokenize`, and sentence-transformers,
+ * `SentenceTransformer._get_prompt_length`: the prompt is tokenised alone, with the model's length limit, n tokens; the
+ * first n - 1 positions are left out of the pooling when the last of them is a special token.
+ *
+ * @param maxTokens of the encoder: a prompt that is longer is cut too, so its final special token stays in the pooling.
+ */
+export function promptIds(tokenizer: Tokenizer, prompt: string, maxTokens: number): number[] {
+  const { ids } = tokenizer.encode(prompt, maxTokens);
+  return tokenizer.suffix.length > 0 ? ids.slice(0, -1) : ids;
+}
+
+/**
+ * Encode a prompt joined with a text (no space is put between) and tell which tokens are the prompt's.
  *
  * @param maxTokens of the joined text, special tokens included.
  * Cost: two encodings.
@@ -42,8 +54,7 @@ export function promptSpan(tokenizer: Tokenizer, prompt: string, text: string, m
   const last = encoding.ids.length - tokenizer.suffix.length;
   let byOffsets = prompt === "" ? 0 : Math.min(lead, last);
   if (prompt !== "") while (byOffsets < last && (offsets[byOffsets]?.[1] ?? 0) <= prompt.length) byOffsets++;
-  const alone =
-    prompt === "" ? 0 : tokenizer.encode(prompt, maxTokens).ids.length - Math.min(1, tokenizer.suffix.length);
+  const alone = prompt === "" ? 0 : promptIds(tokenizer, prompt, maxTokens).length;
   const byCount = Math.max(0, Math.min(encoding.ids.length, alone));
   if (byCount === byOffsets) return { encoding, byOffsets, byCount, boundary: null };
   const index = Math.min(byOffsets, byCount, encoding.ids.length - 1);
