@@ -2,7 +2,8 @@
 import { statSync } from "node:fs";
 import type { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
-import { type OpenOptions, openSpec, readSpec } from "../encode/open-encoder.ts";
+import { type OpenOptions, openSpec } from "../encode/open-encoder.ts";
+import { readSpec } from "../encode/read-spec.ts";
 import { resolveReference } from "../encode/reference.ts";
 import { isHubId } from "../hub/hub-id.ts";
 import { findStored } from "../hub/store.ts";

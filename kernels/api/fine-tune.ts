@@ -4,7 +4,7 @@ import { readTable, Table } from "../data/table.ts";
 import { loadTask, type Task, type TaskFile } from "../data/task.ts";
 import { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
-import { readSpec } from "../encode/open-encoder.ts";
+import { readSpec } from "../encode/read-spec.ts";
 import { resolveReference } from "../encode/reference.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import { newRun } from "../train/new-run.ts";

@@ -2,7 +2,7 @@
 import type { Task } from "../data/task-types.ts";
 import type { CompactType } from "../encode/compact-vectors.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
-import { readSpec } from "../encode/open-encoder.ts";
+import { readSpec } from "../encode/read-spec.ts";
 import { recommendedPrompts } from "../encode/recommended-prompts.ts";
 import { resolveReference } from "../encode/reference.ts";
 import { bootstrapScores, percentileInterval } from "../evaluate/bootstrap.ts";

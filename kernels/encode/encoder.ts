@@ -7,9 +7,11 @@ import { type ScriptCoverage, vocabularyScripts } from "../tokenize/scripts.ts";
 import type { Encoding, Tokenizer } from "../tokenize/tokenizer.ts";
 import { fillBatches } from "./batch-plan.ts";
 import { EmbeddingSet, normaliseRows } from "./embedding-set.ts";
+import { EncodeMeter } from "./encode-meter.ts";
 import { ReportBuilder } from "./encode-report.ts";
+import { checkFinite, checkTexts, padBatch, type Row } from "./encode-rows.ts";
 import type { EncoderSpec } from "./encoder-spec.ts";
-import type { Engine, TokenBatch } from "./engine.ts";
+import type { Engine } from "./engine.ts";
 import { cutPrompt, type PromptCut } from "./prompt-pooling.ts";
 import { type PromptTemplate, readPrompt } from "./prompt-template.ts";
 import type { ProviderCheck } from "./provider-check.ts";
@@ -38,13 +40,6 @@ export interface EncodeOptions {
 const CHUNK_TEXTS = 4096;
 /** Longest stretch without a look at the signal. */
 const SLICE_MS = 40;
-
-interface Row {
-  index: number;
-  ids: number[];
-  /** Tokens at the start that do not count in the pooling. */
-  skip: number;
-}
 
 /** Where an encoder's graph runs, as it was found, not as it was asked for. */
 export interface EncoderProvider {
@@ -150,7 +145,7 @@ export class Encoder {
       missingPrompt: this.spec.needsPrompt && prompt.template === "" ? promptAdvice(this.spec) : undefined,
     });
     const cache = this.#cache(options.cache);
-    const meter = new Meter(n, started, onProgress);
+    const meter = new EncodeMeter(n, started, onProgress);
     meter.show();
 
     const kept: Promise<void>[] = [];
@@ -214,7 +209,7 @@ export class Encoder {
   }
 
   /** Puts what is in the cache into `data` and returns the other rows. */
-  #fromCache(cache: VectorCache, rows: Row[], data: Float32Array, meter: Meter): Row[] {
+  #fromCache(cache: VectorCache, rows: Row[], data: Float32Array, meter: EncodeMeter): Row[] {
     const d = this.dimensions;
     const found = cache.lookup(this.#cacheContext, rows, d);
     const missing: Row[] = [];
@@ -304,102 +299,4 @@ function promptAdvice({ name, prompts, taskPrompts }: EncoderSpec): string {
       ? `its prompts are ${names.map((key) => `${JSON.stringify(key)} (${JSON.stringify(prompts[key])})`).join(" and ")}: encode(texts, { prompt: ${JSON.stringify(names[0])} })`
       : `each task has an instruction of its own (${tasks} are known, see encoder.spec.taskPrompts)`;
   return `${name} was trained with a prompt on every text, and these texts have none; ${how}. Scores without a prompt are below the published ones.`;
-}
-
-function padBatch(rows: readonly Row[], padId: number, isCut: boolean): TokenBatch {
-  const b = rows.length;
-  const t = Math.max(1, rows[0].ids.length);
-  const ids = new BigInt64Array(b * t).fill(BigInt(padId));
-  const mask = new BigInt64Array(b * t);
-  const poolingMask = isCut ? new BigInt64Array(b * t) : undefined;
-  rows.forEach((row, i) => {
-    for (let j = 0; j < row.ids.length; j++) {
-      ids[i * t + j] = BigInt(row.ids[j]);
-      mask[i * t + j] = 1n;
-      if (poolingMask !== undefined && j >= row.skip) poolingMask[i * t + j] = 1n;
-    }
-  });
-  return { ids, mask, ...(poolingMask === undefined ? {} : { poolingMask }), b, t };
-}
-
-function checkTexts(texts: readonly unknown[]): void {
-  if (!Array.isArray(texts))
-    throw new ParallaxError(
-      "encode.not-text",
-      `Texts to encode are a list of strings, found ${texts === null ? "null" : typeof texts}. Nothing was encoded.`,
-      {
-        hint: 'Give an array: encode(["first text", "second text"]), or a column: table.text("name").',
-      },
-    );
-  const row = texts.findIndex((text) => typeof text !== "string");
-  if (row < 0) return;
-  const value: unknown = texts[row];
-  throw new ParallaxError(
-    "encode.not-text",
-    `Row ${row} of ${texts.length} is ${value === null || value === undefined ? String(value) : `a ${typeof value} (${String(value).slice(0, 40)})`}, not a text. Nothing was encoded.`,
-    { hint: "Leave such rows out or turn them into text with String(value).", details: { row } },
-  );
-}
-
-function checkFinite(vectors: Float32Array, rows: readonly Row[], d: number): Float32Array {
-  let sum = 0;
-  for (let i = 0; i < vectors.length; i++) sum += vectors[i] - vectors[i];
-  if (sum === 0) return vectors;
-  const at = Math.floor(vectors.findIndex((value) => !Number.isFinite(value)) / d);
-  throw new ParallaxError(
-    "encode.not-finite",
-    `The vector of row ${rows[at]?.index} holds numbers that are not finite. No vectors were returned.`,
-    {
-      kind: "bug",
-      hint: "Check the encoder's weights; try the default encoder on the same texts.",
-      details: { row: rows[at]?.index },
-    },
-  );
-}
-
-/** Progress with rate and time left. Time is estimated by tokens: long texts come first and take longer. */
-class Meter {
-  readonly #n: number;
-  readonly #started: number;
-  readonly #listener: WorkContext["onProgress"];
-  #texts = 0;
-  #tokens = 0;
-  #known = 0;
-  #knownTokens = 0;
-  #shown = Number.NEGATIVE_INFINITY;
-
-  constructor(n: number, started: number, listener: WorkContext["onProgress"]) {
-    this.#n = n;
-    this.#started = started;
-    this.#listener = listener;
-  }
-
-  expect(rows: readonly Row[]): void {
-    this.#known += rows.length;
-    for (const row of rows) this.#knownTokens += row.ids.length;
-  }
-
-  count(tokens: number): void {
-    this.#texts++;
-    this.#tokens += tokens;
-  }
-
-  /** Tell the listener, at most ten times a second and always at the ends. */
-  show(): void {
-    if (this.#listener === undefined) return;
-    const now = performance.now();
-    if (now - this.#shown < 100 && this.#texts < this.#n) return;
-    this.#shown = now;
-    const elapsedMs = now - this.#started;
-    const allTokens = this.#known > 0 ? (this.#knownTokens * this.#n) / this.#known : 0;
-    this.#listener({
-      stage: "Encoding",
-      done: this.#texts,
-      total: this.#n,
-      unit: "texts",
-      ...(this.#texts > 0
-        ? { rate: (1000 * this.#texts) / elapsedMs, etaMs: (elapsedMs * (allTokens - this.#tokens)) / this.#tokens }
-        : {}),
-    });
-  }
 }

@@ -2,7 +2,7 @@
 import { readdirSync, statSync } from "node:fs";
 import path from "node:path";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
-import { readSpec } from "../encode/open-encoder.ts";
+import { readSpec } from "../encode/read-spec.ts";
 import { chooseFiles } from "../hub/choose-files.ts";
 import { modelInfo } from "../hub/client.ts";
 import { hubAddress } from "../hub/hub-settings.ts";

@@ -7,7 +7,7 @@ import type { CatalogueEntry } from "../encode/catalogue/types.ts";
 import { DEFAULT_VARIANTS, type DefaultReference } from "../encode/default-encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { bestSpeeds } from "../encode/measure-encoder.ts";
-import { readSpec } from "../encode/open-encoder.ts";
+import { readSpec } from "../encode/read-spec.ts";
 import { appFolders } from "../files/app-folders.ts";
 import type { ModelHit } from "../hub/client.ts";
 import { freeBytes } from "../hub/download.ts";

@@ -5,7 +5,7 @@
 import { existsSync } from "node:fs";
 import path from "node:path";
 import { CATALOGUE } from "../encode/catalogue/models.ts";
-import { readSpec } from "../encode/open-encoder.ts";
+import { readSpec } from "../encode/read-spec.ts";
 import { searchModels } from "../hub/client.ts";
 import { checkHubId } from "../hub/hub-id.ts";
 import { hubAddress, readHubSettings, writeHubSettings } from "../hub/hub-settings.ts";

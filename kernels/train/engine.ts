@@ -3,13 +3,16 @@
  * into it, and the encoder as it is now, for evaluations. All sessions run in this thread and feed from that memory, so
  * nothing is copied and nothing is loaded again.
  */
+
+import { batchTokens } from "../encode/batch-size.ts";
 import { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import type { Engine, TokenBatch } from "../encode/engine.ts";
 import { fileSha256 } from "../encode/file-digest.ts";
 import { modelWeights } from "../encode/model-weights.ts";
-import { batchTokens, openEncoder, readSpec } from "../encode/open-encoder.ts";
+import { openEncoder } from "../encode/open-encoder.ts";
 import { type PromptTemplate, readPrompt } from "../encode/prompt-template.ts";
+import { readSpec } from "../encode/read-spec.ts";
 import { openSafetensors, type Safetensors } from "../encode/safetensors.ts";
 import { type Compute, type GraphSession, inThreadCompute, type SessionOptions } from "../graph/compute.ts";
 import { defaultThreads } from "../graph/session.ts";

@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { loadTask, type StsTask } from "../../kernels/data/task.ts";
-import { readSpec } from "../../kernels/encode/open-encoder.ts";
+import { readSpec } from "../../kernels/encode/read-spec.ts";
 import type { RunConfig, RunMetric } from "../../kernels/protocol/run-files.ts";
 import { newRun } from "../../kernels/train/new-run.ts";
 import type { Pair } from "../../kernels/train/pairs.ts";

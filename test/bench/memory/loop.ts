@@ -1,7 +1,8 @@
 /** The loops of bench:memory, in a process started with --expose-gc. */
 import { readFileSync } from "node:fs";
 import { fileSha256 } from "../../../kernels/encode/file-digest.ts";
-import { openEncoder, readSpec } from "../../../kernels/encode/open-encoder.ts";
+import { openEncoder } from "../../../kernels/encode/open-encoder.ts";
+import { readSpec } from "../../../kernels/encode/read-spec.ts";
 import { threadCompute } from "../../../kernels/graph/compute.ts";
 import { sessionCounts } from "../../../kernels/graph/session.ts";
 import { createEngine } from "../../../kernels/train/engine.ts";
