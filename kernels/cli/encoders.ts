@@ -48,7 +48,7 @@ async function list({ all }: Request<"list">): Promise<Answer> {
 }
 
 async function find({ query, limit }: Request<"find">, { work }: CommandContext): Promise<Answer> {
-  const hits = await withHub({}, (http) => searchModels(http, query, limit, { signal: work.signal }));
+  const hits = await withHub(undefined, (http) => searchModels(http, query, limit, { signal: work.signal }));
   const entries = hits.map(hitEntry);
   const notes = entries.flatMap((entry) => (entry.note === null ? [] : [`${entry.id}: ${entry.note}`]));
   return {
@@ -60,13 +60,19 @@ async function find({ query, limit }: Request<"find">, { work }: CommandContext)
 
 async function download(request: Request<"download">, { work, note }: CommandContext): Promise<Answer> {
   const { id } = request;
+  let isTold = false;
   try {
     const { record, folder } = await fetchEncoder(id, {
       ...(request.revision === null ? {} : { revision: request.revision }),
       ...(request.variant === null ? {} : { variant: request.variant }),
       trustHub: request.trustHub,
       signal: work.signal,
-      onProgress: (progress) => work.onProgress?.(plainProgress(id, progress)),
+      onProgress: (progress) => {
+        // Another process is at it: said at once, also where no line of progress is drawn.
+        if (progress.files.length > 0 || progress.note === null) work.onProgress?.(plainProgress(id, progress));
+        else if (!isTold) note(progress.note);
+        isTold ||= progress.files.length === 0;
+      },
     });
     if (record.verified?.ok === false && record.verified.error !== null) throw fromErrorData(record.verified.error);
     const bytes = record.files.reduce((sum, file) => sum + file.sizeBytes, 0);

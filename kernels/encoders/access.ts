@@ -2,23 +2,30 @@
 import { HubHttp } from "../hub/http.ts";
 import { hubAddress, writeHubSettings } from "../hub/hub-settings.ts";
 import { findToken, writeTokenFile } from "../hub/token.ts";
-import type { EncoderSettings } from "../protocol/encoders.ts";
+import type { EncoderSettings, Keychain } from "../protocol/encoders.ts";
 
 /** What the desktop app knows beside the environment and the settings. */
 export interface Access {
-  /** From the system's keychain. Undefined: there is none here; null: it holds no token. */
-  keychainToken?: string | null | undefined;
+  /** Undefined: there is no keychain here. */
+  keychain?: Keychain | undefined;
+}
+
+let own: Access = {};
+
+/** What this process uses from now on when it is not said for a call. For kernels, whose cells know of no keychain. */
+export function setAccess(access: Access): void {
+  own = access;
 }
 
 /** @throws {ParallaxError} hub.bad-address */
-export function encoderSettings(access: Access = {}): EncoderSettings {
-  return { ...hubAddress(), token: findToken(access.keychainToken).info };
+export function encoderSettings(access: Access = own): EncoderSettings {
+  return { ...hubAddress(), token: findToken(access.keychain).info };
 }
 
 /** @throws {ParallaxError} hub.bad-address, file.write-failed */
 export function setEncoderSettings(
   change: { mirror?: string | null | undefined; offline?: boolean | undefined },
-  access: Access = {},
+  access: Access = own,
 ): EncoderSettings {
   writeHubSettings({
     ...(change.mirror === undefined ? {} : { mirror: change.mirror }),
@@ -28,15 +35,15 @@ export function setEncoderSettings(
 }
 
 /** Keep a token in the owner's file, or forget it (null). @throws {ParallaxError} hub.bad-token, hub.token-not-kept */
-export function setToken(token: string | null, access: Access = {}): EncoderSettings {
+export function setToken(token: string | null, access: Access = own): EncoderSettings {
   writeTokenFile(token);
   return encoderSettings(access);
 }
 
 /** A client for one piece of work, closed at its end. @throws {ParallaxError} hub.bad-address and what the work throws */
-export async function withHub<T>(access: Access, work: (http: HubHttp) => Promise<T>): Promise<T> {
+export async function withHub<T>(access: Access | undefined, work: (http: HubHttp) => Promise<T>): Promise<T> {
   const { endpoint, offline, offlineFrom } = hubAddress();
-  const http = new HubHttp({ endpoint, offline, offlineFrom, secret: findToken(access.keychainToken).secret });
+  const http = new HubHttp({ endpoint, offline, offlineFrom, token: findToken((access ?? own).keychain) });
   try {
     return await work(http);
   } finally {

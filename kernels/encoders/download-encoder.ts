@@ -20,7 +20,7 @@ export interface DownloadEncoderOptions
 export async function fetchEncoder(
   id: string,
   options: DownloadEncoderOptions = {},
-  access: Access = {},
+  access?: Access,
 ): Promise<StoredEncoder> {
   let last: DownloadProgress | null = null;
   const stored = await withHub(access, (http) =>

@@ -56,8 +56,8 @@ export class EncoderService {
     this.#emit = emit;
   }
 
-  configure({ keychainToken, runs, notebooks }: EncoderConfiguration): void {
-    this.#access = { keychainToken };
+  configure({ keychain, runs, notebooks }: EncoderConfiguration): void {
+    this.#access = { keychain };
     this.#known = { runs, notebooks };
   }
 

@@ -288,7 +288,7 @@ async function withHttp<T>(options: GpuOptions, work: (http: HubHttp, source: st
     endpoint,
     offline,
     offlineFrom,
-    secret: null,
+    token: null,
     ...(options.backoffMs === undefined ? {} : { backoffMs: options.backoffMs }),
   });
   try {

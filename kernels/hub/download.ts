@@ -14,7 +14,7 @@ import { type ChosenFiles, chooseFiles } from "./choose-files.ts";
 import { type ModelInfo, modelInfo } from "./client.ts";
 import { type FetchOptions, fetchFile, hashFile } from "./fetch-file.ts";
 import type { HubHttp } from "./http.ts";
-import { diskFull } from "./hub-errors.ts";
+import { diskFull, systemCode } from "./hub-errors.ts";
 import { storeName } from "./hub-id.ts";
 import {
   bytesHere,
@@ -32,6 +32,7 @@ import {
   modelFolder,
   namesIn,
   RECORD,
+  removeEmpty,
   type StoredEncoder,
   type StoredRecord,
   storeFolder,
@@ -82,8 +83,7 @@ export async function downloadModel(id: string, options: DownloadOptions): Promi
     return await new Download(id, options).run();
   } finally {
     unlock();
-    // A model that was not found leaves nothing behind.
-    if (namesIn(folder).length === 0) rmSync(folder, { recursive: true, force: true });
+    removeEmpty(folder);
   }
 }
 
@@ -92,19 +92,28 @@ async function lock(
   folder: string,
   { signal, whenBusy, onProgress }: DownloadOptions,
 ): Promise<() => void> {
-  for (let isTold = false; ; isTold = true) {
+  for (;;) {
     if (signal?.aborted) throw new CancelledError("The download");
     mkdirSync(folder, { recursive: true });
-    const held = tryLock(folder);
+    const held = lockIfThere(folder);
+    if (held === null) continue;
     if (typeof held === "function") return held;
     if (whenBusy === "fail") throw inUse(id, held.pid);
-    if (!isTold) {
-      const note = `Process ${held.pid} is downloading it; waiting for that.`;
-      onProgress?.({ files: [], doneBytes: 0, totalBytes: 0, rate: null, etaMs: null, phase: "downloading", note });
-    }
+    const note = `Process ${held.pid} is downloading it; waiting for that.`;
+    onProgress?.({ files: [], doneBytes: 0, totalBytes: 0, rate: null, etaMs: null, phase: "downloading", note });
     await sleep(BUSY_LOOK_MS, undefined, { signal }).catch(() => {
       throw new CancelledError("The download");
     });
+  }
+}
+
+/** Null: another process removed the folder after we made it (its download found nothing, or the encoder was removed). */
+function lockIfThere(folder: string): ReturnType<typeof tryLock> | null {
+  try {
+    return tryLock(folder);
+  } catch (error) {
+    if (systemCode(error) === "ENOENT") return null;
+    throw error;
   }
 }
 

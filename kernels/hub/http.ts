@@ -5,15 +5,17 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Dispatcher, EnvHttpProxyAgent, request } from "undici";
 import { CancelledError, ParallaxError } from "../protocol/errors.ts";
-import { hubError, noConnection, offlineError, refusedBy } from "./hub-errors.ts";
-import type { Secret } from "./token.ts";
+import { hubError, noConnection, offlineError } from "./hub-errors.ts";
+import { refusedBy } from "./refusals.ts";
+import type { FoundToken, Secret } from "./token.ts";
 
 export interface HttpOptions {
   /** The hub's address without a final slash. */
   endpoint: string;
   offline: boolean;
   offlineFrom?: string | null;
-  secret: Secret | null;
+  /** Sent to the endpoint's own origin only. Null: nobody asks for one. */
+  token: FoundToken | null;
   /** Silence before the first byte of an answer, and between two pieces of it, in ms. */
   headersTimeoutMs?: number;
   stallTimeoutMs?: number;
@@ -47,10 +49,12 @@ export interface RequestOptions {
 
 const MOST_REDIRECTS = 5;
 const MOST_WAIT_MS = 30_000;
+/** Of what comes with a refusal. */
+const MOST_REFUSAL_BYTES = 65_536;
 const REDIRECTS = new Set([301, 302, 303, 307, 308]);
 
 export class HubHttp {
-  readonly options: Required<Omit<HttpOptions, "offlineFrom" | "secret">> & Pick<HttpOptions, "offlineFrom" | "secret">;
+  readonly options: Required<Omit<HttpOptions, "offlineFrom" | "token">> & Pick<HttpOptions, "offlineFrom" | "token">;
   readonly #agent: Dispatcher;
 
   constructor(options: HttpOptions) {
@@ -112,20 +116,23 @@ export class HubHttp {
    * @throws {ParallaxError} hub.offline, hub.no-connection, hub.busy, hub.unavailable, hub.gated, hub.not-found, …
    */
   async once(url: string, options: RequestOptions): Promise<HubResponse> {
-    const { endpoint, offline, offlineFrom, secret } = this.options;
+    const { endpoint, offline, offlineFrom, token } = this.options;
     if (offline) throw offlineError(options.what, offlineFrom ?? "setting");
     const home = new URL(endpoint);
     let at = new URL(url);
     let first: Headers | undefined;
+    // Once another host has had its say, nothing gets the token any more, whoever it sends us to.
+    let isHome = true;
     for (let hop = 0; hop <= MOST_REDIRECTS; hop++) {
-      const isHome = at.origin === home.origin;
-      if (isHome && secret !== null) checkTransport(at);
-      const response = await this.#send(at, options, isHome ? secret : null);
-      const headers = plainHeaders(response.headers);
+      isHome &&= at.origin === home.origin;
+      const secret = isHome ? (token?.secret ?? null) : null;
+      if (secret !== null) checkTransport(at);
+      const response = await this.#send(at, options, secret);
+      const headers = this.#plainHeaders(response.headers);
       if (!REDIRECTS.has(response.statusCode)) {
         const answer = { status: response.statusCode, headers, first: first ?? headers, body: response.body };
         if ([200, 206, ...(options.accept ?? [])].includes(answer.status)) return answer;
-        throw await this.#refusal(answer, at, options.what);
+        throw await this.#refusal(answer, at, options.what, isHome || hop === 0);
       }
       await drop(response);
       const location = headers.get("location");
@@ -164,7 +171,7 @@ export class HubHttp {
       throw noConnection(options.what, new URL(this.options.endpoint).host, error);
     }
     if (n > most) throw hubError("hub.bad-answer", options.what, `the answer is longer than ${most} bytes`);
-    return Buffer.concat(pieces).toString("utf8");
+    return this.#redact(Buffer.concat(pieces).toString("utf8"));
   }
 
   async #send(url: URL, options: RequestOptions, secret: Secret | null): Promise<Dispatcher.ResponseData> {
@@ -189,23 +196,33 @@ export class HubHttp {
     }
   }
 
-  async #refusal(answer: HubResponse, url: URL, what: string): Promise<ParallaxError> {
+  async #refusal(answer: HubResponse, url: URL, what: string, isHome: boolean): Promise<ParallaxError> {
     const { status, headers } = answer;
-    const said = await answer.body.text().catch(() => "");
+    const said = await this.text(answer.body, { what }, MOST_REFUSAL_BYTES).catch(() => "");
     return refusedBy({
       what,
       host: url.host,
+      endpoint: this.options.endpoint,
+      isHome,
       status,
       code: headers.get("x-error-code"),
-      // A server may repeat what we sent.
-      said: this.#clean(headers.get("x-error-message") ?? messageIn(said)),
-      hasToken: this.options.secret !== null,
+      said: oneLine(headers.get("x-error-message") ?? messageIn(said)),
+      token: this.options.token?.info ?? null,
       retryAfterMs: retryAfter(headers.get("retry-after")),
     });
   }
 
-  #clean(text: string): string {
-    return (this.options.secret?.redact(text) ?? text).slice(0, 300);
+  /** A server may repeat what we sent: whatever of its answers is read as text has the token taken out. */
+  #redact(text: string): string {
+    return this.options.token?.secret?.redact(text) ?? text;
+  }
+
+  #plainHeaders(raw: Dispatcher.ResponseData["headers"]): Headers {
+    const headers = new Headers();
+    for (const [name, value] of Object.entries(raw))
+      for (const one of Array.isArray(value) ? value : [value])
+        if (one !== undefined) headers.append(name, this.#redact(one));
+    return headers;
   }
 }
 
@@ -219,11 +236,12 @@ function checkTransport(url: URL): void {
   );
 }
 
-function plainHeaders(raw: Dispatcher.ResponseData["headers"]): Headers {
-  const headers = new Headers();
-  for (const [name, value] of Object.entries(raw))
-    for (const one of Array.isArray(value) ? value : [value]) if (one !== undefined) headers.append(name, one);
-  return headers;
+/** Words of somebody else's that will be shown on a terminal: one line, no control characters. */
+function oneLine(text: string): string {
+  return text
+    .replace(/[\s\p{Cc}]+/gu, " ")
+    .trim()
+    .slice(0, 300);
 }
 
 async function drop(response: Dispatcher.ResponseData): Promise<void> {

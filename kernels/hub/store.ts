@@ -3,7 +3,7 @@
  * beside the model's own files. A folder of that name is whole: it was renamed into place when everything was checked.
  * `<revision>.part` beside it is a download that is not finished.
  */
-import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmdirSync, rmSync, statSync } from "node:fs";
 import path from "node:path";
 import { z } from "zod";
 import { appFolders } from "../files/app-folders.ts";
@@ -129,8 +129,18 @@ export function removePart(id: string): number {
   } finally {
     lock();
   }
-  if (namesIn(folder).length === 0) rmSync(folder, { recursive: true, force: true });
+  removeEmpty(folder);
   return freed;
+}
+
+/** A model of which there is nothing leaves no folder. Another process that has just put its lock there keeps it. */
+export function removeEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    if (!["ENOTEMPTY", "EEXIST", "ENOENT", "EPERM", "EBUSY"].includes((error as NodeJS.ErrnoException).code ?? ""))
+      throw error;
+  }
 }
 
 /** Number of the process that downloads the model now, or null. */

@@ -5,6 +5,7 @@
 import {
   chmodSync,
   closeSync,
+  existsSync,
   fsyncSync,
   mkdirSync,
   openSync,
@@ -17,8 +18,8 @@ import {
 import path from "node:path";
 import { inspect } from "node:util";
 import { appFolders } from "../files/app-folders.ts";
-import type { EncoderSettings } from "../protocol/encoders.ts";
-import { ParallaxError, toErrorData } from "../protocol/errors.ts";
+import type { EncoderSettings, Keychain } from "../protocol/encoders.ts";
+import { type ErrorData, ParallaxError, toErrorData } from "../protocol/errors.ts";
 
 const HIDDEN = "[token]";
 
@@ -62,35 +63,67 @@ export const tokenFile = (): string => path.join(appFolders().config, "hub-token
 /**
  * The token in use: HF_TOKEN, then the keychain's, then the file's.
  *
- * @param keychain undefined: there is no keychain here; null: it holds none.
+ * @param keychain undefined: there is none here (command line, browser).
  * Never throws for a token that cannot be used: `info.problem` says why, and the work goes on without one.
  */
-export function findToken(keychain?: string | null): FoundToken {
-  const fromEnvironment = process.env.HF_TOKEN?.trim();
-  if (fromEnvironment) return found(fromEnvironment, "HF_TOKEN", "the environment variable HF_TOKEN");
-  if (typeof keychain === "string" && keychain !== "")
-    return found(keychain, "system keychain", "the system's keychain, for Parallax only");
+export function findToken(keychain?: Keychain): FoundToken {
   const file = tokenFile();
+  const canKeep = keychain !== undefined && keychain.unavailable === null;
+  const goesTo = canKeep ? keychain.name : `the file ${file}, readable by you only`;
+  const fromEnvironment = process.env.HF_TOKEN?.trim();
+  if (fromEnvironment) {
+    const other = keychain?.token ? keychain.name : existsSync(file) ? file : null;
+    const behind = other === null ? "" : ` (it goes before the one in ${other})`;
+    return found(fromEnvironment, "HF_TOKEN", `the environment variable HF_TOKEN${behind}`, goesTo);
+  }
+  if (keychain?.token) return found(keychain.token, "system keychain", keychain.name, goesTo);
+  // Why the file, although there is a keychain.
+  const reason = keychain?.unavailable == null ? "" : `; ${keychain.unavailable}`;
+  const locked = keychain?.unreadable === true ? unreadable(keychain.name) : null;
   try {
     const text = readPrivately(file)?.trim();
-    if (text) return found(text, "file", `the file ${file}, readable by you only`);
+    if (text) {
+      const fromFile = found(text, "file", `the file ${file}, readable by you only${reason}`, goesTo);
+      return locked === null || fromFile.secret === null
+        ? fromFile
+        : { ...fromFile, info: { ...fromFile.info, problem: locked } };
+    }
   } catch (error) {
     if (!(error instanceof ParallaxError)) throw error;
+    const where = `the file ${file}, not used`;
+    return { secret: null, info: { present: false, keptIn: "file", where, goesTo, problem: toErrorData(error) } };
+  }
+  if (locked !== null && keychain !== undefined)
     return {
       secret: null,
-      info: { present: false, keptIn: "file", where: `the file ${file}, not used`, problem: toErrorData(error) },
+      info: { present: false, keptIn: "system keychain", where: `${keychain.name}, not used`, goesTo, problem: locked },
     };
-  }
-  return { secret: null, info: { present: false, keptIn: "none", where: "no token is kept", problem: null } };
+  const where = `no token is kept${reason}`;
+  return { secret: null, info: { present: false, keptIn: "none", where, goesTo, problem: null } };
 }
 
-function found(text: string, keptIn: "HF_TOKEN" | "file" | "system keychain", where: string): FoundToken {
+function found(
+  text: string,
+  keptIn: "HF_TOKEN" | "file" | "system keychain",
+  where: string,
+  goesTo: string,
+): FoundToken {
   try {
     checkToken(text);
   } catch (error) {
-    return { secret: null, info: { present: false, keptIn, where: `${where}, not used`, problem: toErrorData(error) } };
+    const problem = toErrorData(error);
+    return { secret: null, info: { present: false, keptIn, where: `${where}, not used`, goesTo, problem } };
   }
-  return { secret: new Secret(text), info: { present: true, keptIn, where, problem: null } };
+  return { secret: new Secret(text), info: { present: true, keptIn, where, goesTo, problem: null } };
+}
+
+function unreadable(name: string): ErrorData {
+  return toErrorData(
+    new ParallaxError("hub.keychain-locked", `The token in ${name} was not used: it could not be decrypted.`, {
+      kind: "environment",
+      hint: "Unlock the keychain and start Parallax again, or set the token again.",
+    }),
+  );
 }
 
 /** A header takes visible ASCII only, and what is not a token must not be sent as one. */

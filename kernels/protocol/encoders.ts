@@ -157,6 +157,8 @@ export const encoderSettingsSchema = z.object({
     keptIn: z.enum(["none", "HF_TOKEN", "file", "system keychain"]),
     /** For people: "the file /home/…/hub-token, readable by you only". */
     where: z.string(),
+    /** Where a token that is set now would be kept, for people. */
+    goesTo: z.string(),
     /** E.g. the file can be read by others, so it is not used. */
     problem: errorDataSchema.nullable(),
   }),
@@ -225,10 +227,22 @@ export const encoderEvents = {
 export type EncoderEvent = keyof typeof encoderEvents;
 export type EncoderEventPayload<E extends EncoderEvent> = z.output<(typeof encoderEvents)[E]>;
 
+/** What the desktop app says of the system's keychain. The token in it is kept in memory only. */
+export const keychainSchema = z.object({
+  /** For people: "the macOS keychain". */
+  name: z.string(),
+  token: z.string().nullable(),
+  /** Why no token can be kept there, for people; null: it can. */
+  unavailable: z.string().nullable(),
+  /** There is a token in it that could not be decrypted. */
+  unreadable: z.boolean(),
+});
+export type Keychain = z.infer<typeof keychainSchema>;
+
 /** What the host tells the service before its first call, and whenever it changes. */
 export const encoderConfigurationSchema = z.object({
-  /** From the system's keychain; the service keeps it in memory only. Undefined: there is no keychain here. */
-  keychainToken: z.string().nullable().optional(),
+  /** Undefined: there is no keychain here. */
+  keychain: keychainSchema.optional(),
   /** Runs that the host knows, with the reference or folder of the encoder they started from. */
   runs: z.array(z.object({ path: z.string(), name: z.string(), encoder: z.string() })),
   /** Notebooks that were opened lately; the service looks into them for names of encoders. */

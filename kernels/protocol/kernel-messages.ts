@@ -3,6 +3,7 @@
  * A kernel says busy before and idle after each request, whatever happens in between.
  */
 import { z } from "zod";
+import { keychainSchema } from "./encoders.ts";
 import { errorDataSchema } from "./errors.ts";
 
 /** Raised when either side's messages change shape; both compare it in the handshake. */
@@ -50,6 +51,8 @@ export const toKernelSchema = z.discriminatedUnion("type", [
   z.object({ type: z.literal("variables"), requestId: z.string() }),
   /** A closer look at one variable: its display bundle, cut. */
   z.object({ type: z.literal("inspect"), requestId: z.string(), name: z.string() }),
+  /** The desktop app's keychain with the hub's token, for downloads from cells. Kept in memory, shown nowhere. */
+  z.object({ type: z.literal("keychain"), keychain: keychainSchema }),
   z.object({ type: z.literal("shutdown") }),
 ]);
 export type ToKernel = z.infer<typeof toKernelSchema>;

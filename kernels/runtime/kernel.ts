@@ -5,6 +5,7 @@ import path from "node:path";
 import vm from "node:vm";
 import { contextIfAny, contextStorage, withContext } from "../api/context.ts";
 import { previewBundle, valueBundle } from "../api/value-bundle.ts";
+import { setAccess } from "../encoders/access.ts";
 import { packageRoot } from "../graph/package-root.ts";
 import { isCancelled, ParallaxError, toErrorData } from "../protocol/errors.ts";
 import {
@@ -105,6 +106,9 @@ export class Kernel {
       case "interrupt":
         this.#interrupt();
         this.#interrupts.watch();
+        return;
+      case "keychain":
+        setAccess({ keychain: request.keychain });
         return;
       case "shutdown":
         this.#shutdown();

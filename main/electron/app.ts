@@ -1,8 +1,9 @@
 /** The desktop shell: window, menu, page files, one port per page. All else is main/host, as under `parallax serve`. */
 import { mkdirSync, statSync } from "node:fs";
 import path from "node:path";
-import { app, type BrowserWindow, ipcMain, Menu, MessageChannelMain, protocol } from "electron";
+import { app, type BrowserWindow, ipcMain, Menu, MessageChannelMain, protocol, safeStorage } from "electron";
 import { toErrorData } from "../../kernels/protocol/errors.ts";
+import { appFolders } from "../host/app-folders.ts";
 import { Host } from "../host/host.ts";
 import { pageFile } from "../host/page-files.ts";
 import { securityHeaders } from "../host/page-policy.ts";
@@ -10,6 +11,7 @@ import { tell } from "./dialogs.ts";
 import { menuTemplate } from "./menu.ts";
 import { messagePort } from "./port.ts";
 import { isOurPage, PAGE_HOST, SCHEME, SCHEMES } from "./security.ts";
+import { tokenVault } from "./token-vault.ts";
 import { openWindow } from "./window.ts";
 
 protocol.registerSchemesAsPrivileged(SCHEMES);
@@ -59,7 +61,8 @@ function startHost(): Host | null {
   const root = rootFolder();
   try {
     mkdirSync(root, { recursive: true });
-    return new Host({ root, shell: "electron", confined: false });
+    const vault = tokenVault(safeStorage, appFolders().config, process.platform);
+    return new Host({ root, shell: "electron", confined: false, tokenVault: vault });
   } catch (error) {
     tell({ ...toErrorData(error), message: `Parallax cannot use its folder ${root}. Nothing was changed.` });
     app.exit(1);

@@ -14,6 +14,7 @@ import {
   encoderEvents,
   encoderMethods,
   encoderReplySchema,
+  type Keychain,
 } from "../../kernels/protocol/encoders.ts";
 import { CancelledError, fromErrorData, ParallaxError } from "../../kernels/protocol/errors.ts";
 import { packageRoot } from "./package-root.ts";
@@ -28,8 +29,13 @@ const KILL_AFTER_MS = 2000;
 
 /** Where the app keeps the hub's token: Electron's safeStorage. Absent outside of the app. */
 export interface TokenVault {
+  /** For people: "the macOS keychain". */
+  readonly name: string;
+  /** Why it cannot be used on this computer, for people; null: it can. Then the owner's file is used instead. */
+  unavailable(): string | null;
+  /** Null: none is kept. @throws when the one that is kept cannot be decrypted */
   read(): string | null;
-  /** Null forgets it. @throws when the system's keychain cannot be used */
+  /** Null forgets it. @throws when the system's keychain does not take it */
   write(token: string | null): void;
 }
 
@@ -86,8 +92,9 @@ export class Encoders {
   ): Promise<EncoderResult<M>> {
     const child = this.#start();
     if (SHOWS_USES.has(method)) child.send({ configure: await this.#configuration() }, ignoreFailure);
-    if (method === "set-token" && this.#options.vault !== undefined)
-      return (await this.#setToken(params as EncoderParams<"set-token">)) as EncoderResult<M>;
+    const { vault } = this.#options;
+    if (method === "set-token" && vault !== undefined)
+      return (await this.#setToken(vault, params as EncoderParams<"set-token">)) as EncoderResult<M>;
     const result = await this.#ask(method, params, signal);
     return encoderMethods[method].result.parse(result) as EncoderResult<M>;
   }
@@ -119,9 +126,11 @@ export class Encoders {
     clearTimeout(timer);
   }
 
-  async #setToken({ token }: EncoderParams<"set-token">): Promise<EncoderResult<"settings">> {
+  async #setToken(vault: TokenVault, { token }: EncoderParams<"set-token">): Promise<EncoderResult<"settings">> {
+    // Without a keychain the service keeps it in the owner's file, as outside of the app. Forgotten is forgotten in both.
+    const keepsInFile = vault.unavailable() !== null;
     try {
-      this.#options.vault?.write(token);
+      if (token === null || !keepsInFile) vault.write(token);
     } catch {
       // Its own words may hold what was to be kept.
       throw new ParallaxError(
@@ -131,18 +140,15 @@ export class Encoders {
       );
     }
     this.#start().send({ configure: await this.#configuration() }, ignoreFailure);
-    return encoderMethods.settings.result.parse(await this.#ask("settings", {}));
+    const change = token === null || keepsInFile;
+    const result = await (change ? this.#ask("set-token", { token }) : this.#ask("settings", {}));
+    return encoderMethods.settings.result.parse(result);
   }
 
   async #configuration(): Promise<EncoderConfiguration> {
     const known = await this.#options.configuration();
     const { vault } = this.#options;
-    if (vault === undefined) return known;
-    try {
-      return { ...known, keychainToken: vault.read() };
-    } catch {
-      return { ...known, keychainToken: null };
-    }
+    return vault === undefined ? known : { ...known, keychain: keychainOf(vault) };
   }
 
   #ask(method: EncoderMethod, params: unknown, signal?: AbortSignal): Promise<unknown> {
@@ -254,6 +260,18 @@ export class Encoders {
       if (this.#pending.size === 0 && this.#child?.connected) this.#child.disconnect();
     }, this.#options.idleMs ?? IDLE_MS);
     this.#idle.unref();
+  }
+}
+
+/** What a vault holds, without an exception: a keychain that is locked must not keep encoders from being listed. */
+export function keychainOf(vault: TokenVault): Keychain {
+  const unavailable = vault.unavailable();
+  const about = { name: vault.name, unavailable };
+  if (unavailable !== null) return { ...about, token: null, unreadable: false };
+  try {
+    return { ...about, token: vault.read(), unreadable: false };
+  } catch {
+    return { ...about, token: null, unreadable: true };
   }
 }
 

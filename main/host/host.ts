@@ -19,7 +19,7 @@ import type { Document } from "./document.ts";
 import { Documents } from "./documents.ts";
 import { DownloadJobs, encoderOfJob } from "./download-jobs.ts";
 import { editorTypes } from "./editor-types.ts";
-import { Encoders, type TokenVault } from "./encoders.ts";
+import { Encoders, keychainOf, type TokenVault } from "./encoders.ts";
 import { copyExample, findExample, listExamples } from "./examples.ts";
 import { KernelSession } from "./kernel-session.ts";
 import { Recents } from "./recents.ts";
@@ -164,6 +164,7 @@ export class Host {
           ...(provider === undefined ? {} : { PARALLAX_PROVIDER: provider }),
         };
       },
+      keychain: () => this.#options.tokenVault && keychainOf(this.#options.tokenVault),
       onRunStarted: (folder) => {
         this.#runs.started(folder).catch((error: unknown) => this.#notice("warning", toErrorData(error)));
       },
@@ -362,7 +363,11 @@ export class Host {
       "encoders.add-folder": (params, _session, signal) => this.#encoders.call("add-folder", params, signal),
       "encoders.settings": (params, _session, signal) => this.#encoders.call("settings", params, signal),
       "encoders.set-settings": (params, _session, signal) => this.#encoders.call("set-settings", params, signal),
-      "encoders.set-token": (params, _session, signal) => this.#encoders.call("set-token", params, signal),
+      "encoders.set-token": async (params, _session, signal) => {
+        const settings = await this.#encoders.call("set-token", params, signal);
+        for (const kernel of this.#kernels.values()) kernel.tellKeychain();
+        return settings;
+      },
       "encoders.subscribe": (_params, session) => {
         session.encoders ??= this.#encoders.subscribe();
         return {};

@@ -2,6 +2,7 @@
  * The kernel of one notebook: its process, the queue of cells, what they show and which outputs are stale. The document
  * stays the owner of the content; everything shown goes through its operations.
  */
+import type { Keychain } from "../../kernels/protocol/encoders.ts";
 import { ParallaxError, toErrorData } from "../../kernels/protocol/errors.ts";
 import type { CellState, Job, KernelState } from "../../kernels/protocol/host-methods.ts";
 import type { CellNames, FromKernel, Variable } from "../../kernels/protocol/kernel-messages.ts";
@@ -21,6 +22,8 @@ export interface KernelServices {
   /** Built entry; tests put a stand-in here. */
   kernelEntry?: string | undefined;
   kernelEnv?: (() => NodeJS.ProcessEnv) | undefined;
+  /** The desktop app's keychain; absent elsewhere. */
+  keychain?: (() => Keychain | undefined) | undefined;
   onRunStarted(folder: string): void;
 }
 
@@ -96,6 +99,7 @@ export class KernelSession {
       },
     });
     this.#process = kernel;
+    this.tellKeychain();
     this.#isReady = false;
     this.#forgetCells();
     this.#setState({
@@ -105,6 +109,12 @@ export class KernelSession {
       memoryBytes: null,
       encoders: [],
     });
+  }
+
+  /** The hub's token was set or forgotten. */
+  tellKeychain(): void {
+    const keychain = this.#process === null ? undefined : this.#services.keychain?.();
+    if (keychain !== undefined) this.#process?.send({ type: "keychain", keychain });
   }
 
   /** Puts code cells into the queue, with the source that they have now. Cells that wait or run already stay where they are. */

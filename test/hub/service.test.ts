@@ -164,6 +164,8 @@ describe("the encoder service", () => {
     const place = await hubPlace({ token: "hf_secretoftests" });
     let kept: string | null = null;
     const vault = {
+      name: "the keychain of the tests",
+      unavailable: () => null,
       read: () => kept,
       write: (token: string | null) => {
         kept = token;

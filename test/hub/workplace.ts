@@ -5,7 +5,7 @@ import path from "node:path";
 import { onTestFinished } from "vitest";
 import { type DownloadOptions, downloadModel } from "../../kernels/hub/download.ts";
 import { type HttpOptions, HubHttp } from "../../kernels/hub/http.ts";
-import { Secret } from "../../kernels/hub/token.ts";
+import { type FoundToken, findToken, Secret } from "../../kernels/hub/token.ts";
 import type { ParallaxError } from "../../kernels/protocol/errors.ts";
 import { HubServer, type HubServerOptions } from "../support/hub-server.ts";
 import { type TinyBertOptions, writeTinyBert } from "../support/tiny-bert.ts";
@@ -25,6 +25,12 @@ export interface HubPlace {
   http(options?: Partial<HttpOptions>): HubHttp;
 }
 
+/** A token as if it came from the file. */
+export function keptToken(token: string): FoundToken {
+  const where = "the file of the tests";
+  return { secret: new Secret(token), info: { present: true, keptIn: "file", where, goesTo: where, problem: null } };
+}
+
 export async function hubPlace(
   options: Partial<HubServerOptions> & { bert?: TinyBertOptions; token?: string } = {},
 ): Promise<HubPlace> {
@@ -38,8 +44,8 @@ export async function hubPlace(
   const server = await HubServer.start({ models: { [ID]: model }, ...options });
   const clients: HubHttp[] = [];
   const http = (more: Partial<HttpOptions> = {}): HubHttp => {
-    const secret = options.token === undefined ? null : new Secret(options.token);
-    const client = new HubHttp({ endpoint: server.endpoint, offline: false, secret, backoffMs: 10, ...more });
+    const token = options.token === undefined ? findToken() : keptToken(options.token);
+    const client = new HubHttp({ endpoint: server.endpoint, offline: false, token, backoffMs: 10, ...more });
     clients.push(client);
     return client;
   };

@@ -192,6 +192,14 @@ function details(entry: EncoderEntry): EncoderDetails {
   };
 }
 
+const noToken: EncoderSettings["token"] = {
+  present: false,
+  keptIn: "none",
+  where: "no token is kept",
+  goesTo: "the file ~/.config/parallax/hub-token, readable by you only",
+  problem: null,
+};
+
 export function fakeEncodersHost({ scene }: { scene: string }): FakeEncodersHost {
   const calls: FakeEncodersHost["calls"] = [];
   let entries = scene === "empty" ? [] : usual();
@@ -201,7 +209,7 @@ export function fakeEncodersHost({ scene }: { scene: string }): FakeEncodersHost
     endpointFrom: "default",
     offline: false,
     offlineFrom: null,
-    token: { present: false, keptIn: "none", where: "nowhere", problem: null },
+    token: noToken,
   };
   const disk = {
     encodersBytes: 240_000_000,
@@ -294,11 +302,12 @@ export function fakeEncodersHost({ scene }: { scene: string }): FakeEncodersHost
         case "encoders.set-token":
           settings.token =
             params.token === null
-              ? { present: false, keptIn: "none", where: "nowhere", problem: null }
+              ? noToken
               : {
                   present: true,
                   keptIn: "file",
-                  where: "the file ~/.config/parallax/hub-token, readable by you only",
+                  where: noToken.goesTo,
+                  goesTo: noToken.goesTo,
                   problem: null,
                 };
           return settings;

@@ -36,6 +36,8 @@ export interface Trouble {
   /** Waits before each piece of `pieceBytes`. */
   slowMs?: number;
   pieceBytes?: number;
+  /** Waits for this before the first byte of the body. */
+  after?: Promise<unknown>;
   /** Over the usual headers of the first answer. */
   say?: Record<string, string>;
 }
@@ -240,6 +242,7 @@ export class HubServer {
   }
 
   async #send(response: ServerResponse, part: Buffer, trouble: Trouble): Promise<void> {
+    await trouble.after;
     const end = Math.min(part.byteLength, trouble.dropAfter ?? trouble.stallAfter ?? part.byteLength);
     const size = trouble.pieceBytes ?? (trouble.slowMs === undefined ? 1 << 20 : 16_384);
     for (let at = 0; at < end && !response.destroyed; at += size) {

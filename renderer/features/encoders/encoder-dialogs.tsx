@@ -144,7 +144,7 @@ export function HubSettingsDialog({ settings, actions, onClose }: SettingsProps)
     );
   };
   const forced = settings.offlineFrom === "PARALLAX_OFFLINE" || settings.offlineFrom === "HF_HUB_OFFLINE";
-  const { present, keptIn, where, problem } = settings.token;
+  const { present, keptIn, where, goesTo, problem } = settings.token;
   return (
     <Dialog title="Where encoders come from" width={600} onClose={onClose}>
       <div className="enc-form">
@@ -238,8 +238,9 @@ export function HubSettingsDialog({ settings, actions, onClose }: SettingsProps)
           <p id={`${id}-token-help`} className="type-caption">
             {present
               ? `✓ A token is set, kept in ${where}. It is never shown again, `
-              : "No token is set. One is kept out of sight, "}
+              : `No token is set. One that you save is kept in ${goesTo}, `}
             and never written to notebooks, logs or runs; it goes to {hubHost(settings)} only.
+            {present && keptIn === "file" && !where.startsWith(goesTo) && ` A new one is kept in ${goesTo}.`}
             {keptIn === "HF_TOKEN" && " To change it, set the variable HF_TOKEN before Parallax starts."}
           </p>
           {problem && <ErrorBlock error={problem} tone="warning" />}
