@@ -17,6 +17,8 @@ import { type FineTuneResult, followRun } from "./run.ts";
 export { type Pair, type PairColumns, pairsByLabel } from "../train/pairs.ts";
 export type { FineTuneResult } from "./run.ts";
 
+type EvaluationLike = Task | TaskFile | string;
+
 export interface FineTuneOptions extends RecipeOptions {
   /**
    * What belongs together: { anchor, positive, group? } objects, [anchor, positive] arrays, a Table, or a file that
@@ -29,8 +31,11 @@ export interface FineTuneOptions extends RecipeOptions {
   source?: string | undefined;
   /** What to train: loaded, or a reference for loadEncoder. Default "default". */
   encoder?: Encoder | string | undefined;
-  /** Scored before, during and after: a task, or what loadTask takes. It must not share texts with the pairs. */
-  evaluation?: Task | TaskFile | string | undefined;
+  /**
+   * Scored before, during and after: a task, or what loadTask takes, or several of them. The first one's main score says
+   * which step is best. They must not share texts with the pairs.
+   */
+  evaluation?: EvaluationLike | readonly EvaluationLike[] | undefined;
   /** Exact place of the run folder. Default: a new folder in `runs`. */
   folder?: string | undefined;
   /** Where new run folders go. Default "runs" beside the notebook. */
@@ -68,18 +73,15 @@ export async function createFineTune(options: FineTuneOptions): Promise<{ folder
   const { workingFolder, signal } = currentContext();
   const resolve = (file: string) => path.resolve(workingFolder, file);
   const read = await readPairs(pairs, columns, resolve, signal);
-  const task =
-    evaluation === undefined
-      ? null
-      : await loadTask(typeof evaluation === "string" ? resolve(evaluation) : evaluation, {
-          base: workingFolder,
-          signal,
-        });
+  const asked = evaluation === undefined ? [] : Array.isArray(evaluation) ? evaluation : [evaluation as EvaluationLike];
+  const tasks: Task[] = [];
+  for (const task of asked as readonly EvaluationLike[])
+    tasks.push(await loadTask(typeof task === "string" ? resolve(task) : task, { base: workingFolder, signal }));
   const made = await newRun({
     rows: read.pairs,
     source: source ?? read.source,
     spec: await specOf(encoder, workingFolder),
-    evaluation: task === null ? [] : [task],
+    evaluation: tasks,
     recipe,
     where: folder === undefined ? { runs: resolve(runs ?? "runs") } : { folder: resolve(folder) },
   });

@@ -33,10 +33,15 @@ export interface FineTuneResult extends Displayable {
   readonly folder: string;
   /** A sentence-transformers folder, for `loadEncoder` and for Python. */
   readonly exportFolder: string;
+  /** Steps made; fewer than asked for when patience ran out. */
   readonly steps: number;
-  /** Score before and after, null without an evaluation. */
+  /** The step whose weights are exported: the last one, or the best. */
+  readonly exportedStep: number;
+  /** Score before and after on the (first) task, null without an evaluation. */
   readonly base: RunScore | null;
   readonly final: RunScore | null;
+  /** The same for every task. */
+  readonly scores: readonly { readonly base: RunScore; readonly final: RunScore }[];
   /** Nats, of the first and the last step's batch. */
   readonly lossFirst: number;
   readonly lossLast: number;
@@ -208,22 +213,25 @@ function resultOf(run: RunSummary, metrics: readonly RunMetric[]): FineTuneResul
   const { config, folder } = run;
   const losses = metrics.filter(isStep).map(({ loss }) => loss);
   const evals = metrics.filter(isEval);
-  const base = evals.find(({ step }) => step === 0) ?? null;
-  const final = evals.findLast(({ step }) => step === config.steps) ?? null;
+  const { exportedStep } = run.status;
+  const scores = taskScores(evals, exportedStep ?? config.steps);
+  const { base, final } = scores[0] ?? { base: null, final: null };
   const out = exportFolder(folder);
   return {
     name: config.name,
     folder,
     exportFolder: out,
-    steps: config.steps,
+    steps: run.status.step,
+    exportedStep: exportedStep ?? config.steps,
     base: base === null ? null : scoreOf(base),
     final: final === null ? null : scoreOf(final),
+    scores: scores.map((score) => ({ base: scoreOf(score.base), final: scoreOf(score.final) })),
     lossFirst: losses[0] ?? Number.NaN,
     lossLast: losses.at(-1) ?? Number.NaN,
     n: config.data.n,
     seed: config.seed,
     encoder: () => loadEncoder(out, { name: config.name }),
-    [DISPLAY]: () => resultBundle(run, metrics, base, final),
+    [DISPLAY]: () => resultBundle(run, metrics, scores),
   };
 }
 
@@ -231,31 +239,67 @@ function scoreOf({ task, metric, score, low, high, n, seed, step }: EvalMetric):
   return { task, metric, score, low, high, n, seed, step };
 }
 
+interface TaskScore {
+  base: EvalMetric;
+  final: EvalMetric;
+}
+
+/** Before and after, of each task in the order of the run. */
+function taskScores(evals: readonly EvalMetric[], exportedStep: number): TaskScore[] {
+  return evals
+    .filter(({ step }) => step === 0)
+    .flatMap((base) => {
+      const final = evals.find(({ step, task }) => step === exportedStep && task === base.task);
+      return final === undefined ? [] : [{ base, final }];
+    });
+}
+
 /** Scores before and after; the curves stand above it, where they moved. */
-function resultBundle(
-  run: RunSummary,
-  metrics: readonly RunMetric[],
-  base: EvalMetric | null,
-  final: EvalMetric | null,
-): MimeBundle {
+function resultBundle(run: RunSummary, metrics: readonly RunMetric[], scores: readonly TaskScore[]): MimeBundle {
   const { config, folder } = run;
   const losses = metrics.filter(isStep);
   const notes = [
-    `${config.steps} steps of ${config.batchSize} on ${config.data.n} pairs (${config.data.source}), loss ${losses[0]?.loss.toFixed(3) ?? "?"} → ${losses.at(-1)?.loss.toFixed(3) ?? "?"} nats, seed ${config.seed}, ${duration(losses.at(-1)?.elapsedMs ?? 0)}.`,
+    `${run.status.step}${run.status.step < config.steps ? ` of ${config.steps}` : ""} steps of ${config.batchSize} on ${config.data.n} pairs (${config.data.source}), loss ${losses[0]?.loss.toFixed(3) ?? "?"} → ${losses.at(-1)?.loss.toFixed(3) ?? "?"} nats, seed ${config.seed}, ${duration(losses.at(-1)?.elapsedMs ?? 0)}.`,
     `Exported to ${relative(exportFolder(folder)) ?? exportFolder(folder)}.`,
   ];
-  if (base === null || final === null) return { [MIME.plain]: describeRun(run, metrics) };
-  const difference = 100 * (final.score - base.score);
-  const row = (name: string, { score, low, high }: EvalMetric) => [name, 100 * score, 100 * low, 100 * high];
+  const [first] = scores;
+  if (first === undefined) return { [MIME.plain]: describeRun(run, metrics) };
+  const several = scores.length > 1;
   const number = (name: string) => ({ name, kind: "number" as const, decimals: 2, unit: "×100" });
+  const row = (encoder: string, { task, metric, score, low, high }: EvalMetric) => [
+    encoder,
+    ...(several ? [task, metric] : []),
+    100 * score,
+    100 * low,
+    100 * high,
+  ];
+  const best = config.keep === "best" ? ", the best" : "";
+  const rows = scores.flatMap(({ base, final }) => [
+    row(`base (${config.encoder.name})`, base),
+    row(`fine-tuned (step ${final.step}${best})`, final),
+  ]);
+  const text = (name: string) => ({ name, kind: "text" as const });
   return tableBundle({
     version: 1,
-    title: `${config.name}: ${final.task}`,
-    columns: [{ name: "encoder", kind: "text" }, number(final.metric), number("95 % low"), number("95 % high")],
-    rows: [row(`base (${config.encoder.name})`, base), row(`fine-tuned (step ${final.step})`, final)],
-    total: 2,
+    title: several ? config.name : `${config.name}: ${first.final.task}`,
+    columns: [
+      text("encoder"),
+      ...(several ? [text("task"), text("metric")] : []),
+      number(several ? "score" : first.final.metric),
+      number("95 % low"),
+      number("95 % high"),
+    ],
+    rows,
+    total: rows.length,
     notes: [
-      `The score ${difference >= 0 ? "rose" : "fell"} by ${Math.abs(difference).toFixed(2)}; n = ${final.n}, seed ${final.seed}.`,
+      ...scores.map(({ base, final }) => {
+        const difference = 100 * (final.score - base.score);
+        const what = several ? `On ${final.task} the score` : "The score";
+        return `${what} ${difference >= 0 ? "rose" : "fell"} by ${Math.abs(difference).toFixed(2)}; n = ${final.n}, seed ${final.seed}.`;
+      }),
+      ...(best === ""
+        ? []
+        : [`The exported step was chosen by its score on ${first.final.task}; measure it on texts that had no say.`]),
       ...notes,
     ],
   });

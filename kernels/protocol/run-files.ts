@@ -149,6 +149,19 @@ export function upgradeRunConfig(value: unknown): unknown {
   };
 }
 
+/** What a whole run is expected to take, and from what that was worked out. Milliseconds and bytes. */
+export const runEstimateSchema = z.object({
+  elapsedMs: z.number(),
+  /** Highest resident memory of the trainer. */
+  memoryBytes: z.number(),
+  /** One step, one round of all evaluation tasks, one checkpoint, the export. Absent in older runs. */
+  stepMs: z.number().optional(),
+  evaluationMs: z.number().optional(),
+  checkpointMs: z.number().optional(),
+  exportMs: z.number().optional(),
+});
+export type RunEstimate = z.infer<typeof runEstimateSchema>;
+
 export const runStatusSchema = z.object({
   version: z.literal(1),
   state: z.enum(["starting", "running", "stopping", "stopped", "done", "failed"]),
@@ -165,7 +178,13 @@ export const runStatusSchema = z.object({
   /** Resident memory of the trainer, bytes. */
   memoryBytes: z.number().nullable(),
   /** What the whole run was expected to take, made from measured steps before the first one that counts. */
-  estimate: z.object({ elapsedMs: z.number(), memoryBytes: z.number() }).nullable().optional(),
+  estimate: runEstimateSchema.nullable().optional(),
+  /** What it took, all processes of the run together; the memory is the highest of any. Null until it is done. */
+  actual: z.object({ elapsedMs: z.number(), memoryBytes: z.number() }).nullable().optional(),
+  /** Why it is done: all its steps, or `evaluation.patience`. */
+  ended: z.enum(["all-steps", "patience"]).optional(),
+  /** The step whose weights are exported. */
+  exportedStep: z.number().int().optional(),
   error: errorDataSchema.nullable(),
 });
 export type RunStatus = z.infer<typeof runStatusSchema>;

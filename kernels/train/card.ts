@@ -4,7 +4,7 @@ import { describeLoss } from "../protocol/losses.ts";
 import { chanceLoss, type RunConfig, type RunMetric } from "../protocol/run-files.ts";
 import { type EvalMetric, isEval, isStep, smoothed } from "./run-view.ts";
 
-/** @param metrics of the whole run; the last evaluation is the score of the exported files. */
+/** @param metrics of all steps; the last evaluation (of each task) is the score of the exported weights. */
 export function modelCard(
   config: RunConfig,
   spec: EncoderSpec,
@@ -12,8 +12,14 @@ export function modelCard(
   metrics: readonly RunMetric[],
 ): string {
   const losses = metrics.filter(isStep).map(({ loss }) => loss);
-  const base = metrics.filter(isEval).find(({ step }) => step === 0);
-  const final = metrics.filter(isEval).findLast(({ step }) => step === config.steps);
+  const evals = metrics.filter(isEval);
+  const bases = evals.filter(({ step }) => step === 0);
+  const exported = evals.at(-1)?.step ?? 0;
+  const pairs = bases.flatMap((base) => {
+    const final = evals.find(({ step, task }) => step === exported && task === base.task);
+    return final === undefined || exported === 0 ? [] : [{ base, final }];
+  });
+  const done = metrics.findLast(isStep)?.step ?? config.steps;
   const chance = chanceLoss(config);
   const number = (value: number) => value.toLocaleString("en");
   return `---
@@ -50,7 +56,7 @@ ${
 }
 ## Scores
 
-${base === undefined || final === undefined ? "No evaluation was made." : scores(base, final)}
+${pairs.length === 0 ? "No evaluation was made." : pairs.map(({ base, final }) => scores(base, final)).join("\n\n")}${chosen(config, exported, done)}
 
 ## Use
 
@@ -67,6 +73,18 @@ vectors = SentenceTransformer("path/to/this/folder").encode(["a text", "another 
 
 \`onnx/model.onnx\` takes \`input_ids\` and \`attention_mask\` (int64, texts × tokens) and gives \`sentence_embedding\`, pooled${spec.normalise ? " and of length 1" : ""}.
 `;
+}
+
+/** How the exported step was chosen, when it was. */
+function chosen(config: RunConfig, exported: number, done: number): string {
+  if (config.evaluation === null || (config.keep === "last" && done === config.steps)) return "";
+  const early =
+    done < config.steps
+      ? `Training ended at step ${done} of ${config.steps}: no better score in ${config.evaluation.patience} evaluations. `
+      : "";
+  const best =
+    config.keep === "best" ? `These are the weights of step ${exported}, chosen by the score on the first task.` : "";
+  return `\n\n${early}${best}`.trimEnd();
 }
 
 function scores(base: EvalMetric, final: EvalMetric): string {

@@ -6,32 +6,32 @@
  * Order within a step: metrics line, evaluation when due, metrics on disk, checkpoint. A checkpoint of step N therefore
  * means that all lines up to N are there; a resumed run drops the lines after it.
  */
+import { rmSync } from "node:fs";
 import path from "node:path";
 import { setImmediate } from "node:timers/promises";
-import { loadTask, type Task } from "../data/task.ts";
 import type { Embedder } from "../evaluate/embedder.ts";
-import { evaluate } from "../evaluate/evaluate.ts";
-import type { PromptSpec } from "../evaluate/prompt-sides.ts";
-import { isCancelled, ParallaxError, toErrorData } from "../protocol/errors.ts";
-import { chanceLoss, type RunConfig, type RunStatus } from "../protocol/run-files.ts";
+import { CancelledError, isCancelled, ParallaxError, toErrorData } from "../protocol/errors.ts";
+import { RUN_FILES, type RunConfig, type RunMetric, type RunStatus } from "../protocol/run-files.ts";
 import { learningRateAt } from "./adamw.ts";
 import { BatchPlan } from "./batches.ts";
 import { checkpointSteps, pruneCheckpoints, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { createEngine, type TrainingEngine } from "./engine.ts";
 import { checkMemory } from "./estimate.ts";
+import { RunEvaluation } from "./evaluation.ts";
 import { exportRun, hasExport } from "./export.ts";
+import { measureRun, peakMemory } from "./measure-run.ts";
 import { MetricsWriter, readMetrics } from "./metrics-file.ts";
-import { inspectPairs, type Pair } from "./pairs.ts";
+import { inspectPairs } from "./pairs.ts";
 import { clipScale } from "./parameter-memory.ts";
+import type { TrainingRow } from "./rows.ts";
 import { logLine, newStatus, readConfig, readRows, readStatus, writeStatus } from "./run-folder.ts";
 import { lockRun } from "./run-lock.ts";
 import { duration, isEval, isStep } from "./run-view.ts";
+import { LossWatch } from "./sanity.ts";
 import { StopWatch } from "./stop-watch.ts";
 
 /** status.json is at most this old while steps are being made, or one step when steps take longer. */
 const STATUS_MS = 400;
-/** Steps whose mean loss says whether a run diverges. */
-const DIVERGENCE_STEPS = 20;
 
 /**
  * Train a run in this process until it is done, stopped or failed. The folder says which; only a folder that cannot be
@@ -39,12 +39,14 @@ const DIVERGENCE_STEPS = 20;
  *
  * @param signals called with a function that asks to stop: "after-step" keeps a checkpoint, "now" does not. The file
  *   `stop` in the folder does the same.
+ * @param options measureOnly: end, as stopped, when status.json has its estimate.
  * @returns the last status, as written.
  * @throws {ParallaxError} run.missing, run.damaged, train.already-running
  */
 export async function runTraining(
   folder: string,
   signals: (stop: (how: "after-step" | "now") => void) => void = () => undefined,
+  { measureOnly = false }: { measureOnly?: boolean } = {},
 ): Promise<RunStatus> {
   const absolute = path.resolve(folder);
   const config = readConfig(absolute);
@@ -52,7 +54,7 @@ export async function runTraining(
   try {
     const run = new Run(absolute, config);
     signals((how) => run.stop.request(how));
-    return await run.train();
+    return await run.train(measureOnly);
   } finally {
     unlock();
   }
@@ -66,16 +68,13 @@ class Run {
   #statusAt = 0;
   #engine: TrainingEngine | null = null;
   #metrics: MetricsWriter | null = null;
-  #task: Task | null = null;
   /** Time spent on this run before this process, and when this process began to spend more. */
   #elapsedBefore = 0;
   readonly #startedAt = performance.now();
   /** When each of the last steps ended. */
   #ends: number[] = [];
-  #evalMs = 0;
-  #evals: number[] = [];
-  #best: { step: number; score: number } | null = null;
-  #losses: number[] = [];
+  #evaluation: RunEvaluation | null = null;
+  #lossWatch: LossWatch;
 
   constructor(folder: string, config: RunConfig) {
     this.#folder = folder;
@@ -89,6 +88,7 @@ class Run {
       etaMs: null,
       error: null,
     };
+    this.#lossWatch = new LossWatch(config, []);
     this.#status.startedAt ??= new Date().toISOString();
     this.stop = new StopWatch(folder, (how) => {
       this.#log(how === "now" ? "asked to stop now" : "asked to stop after this step");
@@ -96,20 +96,12 @@ class Run {
     });
   }
 
-  async train(): Promise<RunStatus> {
-    this.#write({});
+  async train(measureOnly: boolean): Promise<RunStatus> {
     try {
-      await this.#train();
+      this.#write({});
+      await this.#train(measureOnly);
     } catch (error) {
-      if (isCancelled(error)) {
-        this.#log(`stopped at step ${this.#status.step}`);
-        this.#write({ state: "stopped" });
-      } else {
-        const data = toErrorData(error);
-        this.#log(`failed: ${data.message}${data.hint === undefined ? "" : ` ${data.hint}`}`);
-        if (data.kind === "bug") this.#log((data.stack ?? []).join("\n"));
-        this.#write({ state: "failed", error: data });
-      }
+      this.#fail(error);
     } finally {
       this.stop.close();
       this.#metrics?.close();
@@ -118,17 +110,28 @@ class Run {
     return this.#write({ pid: null, rate: null, etaMs: null });
   }
 
-  async #train(): Promise<void> {
+  #fail(error: unknown): void {
+    if (isCancelled(error)) {
+      this.#log(`stopped at step ${this.#status.step}`);
+      this.#write({ state: "stopped" });
+      return;
+    }
+    const data = toErrorData(error);
+    this.#status = { ...this.#status, state: "failed", error: data };
+    this.#log(`failed: ${data.message}${data.hint === undefined ? "" : ` ${data.hint}`}`);
+    if (data.kind === "bug") this.#log((data.stack ?? []).join("\n"));
+    this.#write({});
+  }
+
+  async #train(measureOnly: boolean): Promise<void> {
     const config = this.#config;
-    const pairs = readRows(this.#folder, config);
-    for (const warning of inspectPairs(pairs, config.batchSize).warnings) this.#log(warning);
-    this.#task =
-      config.evaluation === null ? null : await loadTask(path.join(this.#folder, config.evaluation.files[0]!));
-    const plan = new BatchPlan(pairs, config.batchSize, config.seed);
+    const rows = readRows(this.#folder, config);
+    for (const warning of inspectPairs(rows, config.batchSize).warnings) this.#log(warning);
+    const plan = new BatchPlan(rows, config.batchSize, config.seed);
     this.#engine = await createEngine(config);
     const engine = this.#engine;
     this.#log(
-      `${engine.describe()}; ${pairs.length} pairs, batch ${config.batchSize}, ${config.steps} steps, ${plan.batchesPerEpoch} a pass over the data`,
+      `${engine.describe()}; ${rows.length} pairs, batch ${config.batchSize}, ${config.steps} steps, ${plan.batchesPerEpoch} a pass over the data`,
     );
     checkMemory(engine.bert, { ...config, tokens: config.maxTokens });
 
@@ -136,21 +139,25 @@ class Run {
     this.#write({ step: start });
     const history = readMetrics(this.#folder).filter(({ step }) => step <= start);
     this.#elapsedBefore = history.findLast(isStep)?.elapsedMs ?? 0;
-    this.#losses = history.filter(isStep).map(({ loss }) => loss);
-    for (const metric of history.filter(isEval)) this.#remember(metric.step, metric.score);
+    const losses = history.filter(isStep).map(({ loss }) => loss);
+    this.#lossWatch = new LossWatch(config, losses);
     this.#metrics = new MetricsWriter(this.#folder, start);
+    const evaluation = await RunEvaluation.open(this.#folder, config, history.filter(isEval));
+    this.#evaluation = evaluation;
 
-    // The score of a checkpoint is missing when the run was stopped while it was being measured.
-    if (this.#isEvaluatedAt(start) && start < config.steps && !this.#evals.includes(start)) await this.#evaluate(start);
-    if (start === 0) await this.#measure(pairs, plan);
+    // Scores of a checkpoint are missing when the run was stopped while they were being measured.
+    if (evaluation.isDueInTraining(start)) await this.#evaluate(start);
+    if (start === 0) await this.#measure(rows, plan);
+    if (measureOnly) throw new CancelledError("The run");
 
-    for (let step = start + 1; step <= config.steps; step++) {
-      await this.#step(step, pairs, plan);
-      if (step < config.steps && this.#isEvaluatedAt(step)) await this.#evaluateOrStop(step);
+    for (let step = start + 1; step <= config.steps && !evaluation.board.isOutOfPatience; step++) {
+      await this.#step(step, rows, plan);
+      if (evaluation.isDueInTraining(step)) await this.#evaluateOrStop(step);
       const stopping = this.stop.requested;
       if (stopping === "now") this.stop.throwIfRequested();
-      const isDue = step % config.checkpointEvery === 0 || step === config.steps || this.#best?.step === step;
-      if (isDue || stopping !== null) this.#checkpoint(step);
+      const { best, isOutOfPatience } = evaluation.board;
+      const isDue = step % config.checkpointEvery === 0 || step === config.steps || isOutOfPatience;
+      if (isDue || best?.step === step || stopping !== null) this.#checkpoint(step);
       this.stop.throwIfRequested();
     }
     await this.#finish();
@@ -175,43 +182,50 @@ class Run {
     return 0;
   }
 
-  /** Some steps that do not count, to say beforehand what the run will take. The weights stay as they are. */
-  async #measure(pairs: readonly Pair[], plan: BatchPlan): Promise<void> {
-    const engine = this.#engine!;
-    const batch = [...plan.at(1).rows].map((row) => pairs[row]!);
-    // The first ones also allocate and plan; the best of the others shows the pace.
-    let best = Number.POSITIVE_INFINITY;
-    for (let i = 0; i < 4; i++) {
-      const began = performance.now();
-      await engine.step(batch);
-      engine.memory.gradientNorm();
-      if (i > 0) best = Math.min(best, performance.now() - began);
-      this.stop.throwIfRequested();
-    }
-    const stepMs = best * 1.05;
-    const memoryBytes = process.memoryUsage.rss();
-    const elapsedMs = this.#config.steps * stepMs + this.#evalsAfter(0) * this.#evalMs;
-    this.#log(
-      `estimate: ${duration(elapsedMs)} (${stepMs.toFixed(0)} ms a step${this.#evalMs > 0 ? `, ${duration(this.#evalMs)} an evaluation` : ""}), ${(memoryBytes / 1e9).toFixed(1)} GB`,
+  /** Some steps that do not count, to say beforehand what the run will take. */
+  async #measure(rows: readonly TrainingRow[], plan: BatchPlan): Promise<void> {
+    const { board, lastRoundMs: evaluationMs } = this.#evaluation!;
+    const estimate = await measureRun(
+      this.#folder,
+      this.#engine!,
+      rows,
+      plan,
+      this.#config,
+      { spentMs: performance.now() - this.#startedAt, evaluationMs, evaluations: board.roundsAfter(0) },
+      async (step) => (await this.#gradient(step, rows, plan)).gradNorm,
+      () => this.stop.throwIfRequested(),
     );
-    this.#write({ estimate: { elapsedMs, memoryBytes }, etaMs: elapsedMs, rate: 1000 / stepMs });
+    const { elapsedMs, memoryBytes, stepMs = 0 } = estimate;
+    this.#log(
+      `estimate: ${duration(elapsedMs)} (${stepMs.toFixed(0)} ms a step${evaluationMs > 0 ? `, ${duration(evaluationMs)} an evaluation` : ""}), ${(memoryBytes / 1e9).toFixed(2)} GB`,
+    );
+    this.#write({ estimate, etaMs: elapsedMs, rate: 1000 / stepMs });
   }
 
-  async #step(step: number, pairs: readonly Pair[], plan: BatchPlan): Promise<void> {
-    const engine = this.#engine!;
-    const config = this.#config;
+  /** The gradient of a step, left in the memory. */
+  async #gradient(
+    step: number,
+    rows: readonly TrainingRow[],
+    plan: BatchPlan,
+  ): Promise<{ loss: number; gradNorm: number; progress: number }> {
     // Signals and timers get their turn.
     await setImmediate();
+    const engine = this.#engine!;
     const batch = plan.at(step);
+    const loss = await engine.step([...batch.rows].map((row) => rows[row]!));
+    return { loss, gradNorm: engine.memory.gradientNorm(), progress: batch.progress };
+  }
+
+  async #step(step: number, rows: readonly TrainingRow[], plan: BatchPlan): Promise<void> {
+    const config = this.#config;
     const learningRate = learningRateAt(step, config);
-    const loss = await engine.step([...batch.rows].map((row) => pairs[row]!));
-    const gradNorm = engine.memory.gradientNorm();
-    this.#checkSane(step, loss, gradNorm, learningRate);
-    engine.memory.update(step, learningRate, config.weightDecay, clipScale(gradNorm, config.clipNorm));
+    const { loss, gradNorm, progress } = await this.#gradient(step, rows, plan);
+    this.#lossWatch.check({ step, loss, gradNorm, learningRate }, () => this.#kept());
+    this.#engine!.memory.update(step, learningRate, config.weightDecay, clipScale(gradNorm, config.clipNorm));
     this.#metrics!.append({
       kind: "step",
       step,
-      epoch: batch.progress,
+      epoch: progress,
       loss,
       learningRate,
       gradNorm,
@@ -227,51 +241,21 @@ class Run {
     if (now - this.#statusAt >= STATUS_MS || step === config.steps) this.#write({});
   }
 
-  /** A loss that is no number, or one that has long been far above chance: the weights before it are still good. */
-  #checkSane(step: number, loss: number, gradNorm: number, learningRate: number): void {
-    const kept =
-      this.#status.lastCheckpoint === null
-        ? "There is no checkpoint yet."
-        : `Checkpoint ${this.#status.lastCheckpoint} is kept.`;
-    const facts = `learning rate ${learningRate.toPrecision(2)}, gradient norm ${gradNorm.toPrecision(2)}`;
-    const hint = `Start a new run at learningRate ${Number((this.#config.learningRate / 10).toPrecision(2))}.`;
-    const details = { step, loss: String(loss), gradNorm: String(gradNorm), learningRate };
-    if (!Number.isFinite(loss) || !Number.isFinite(gradNorm)) {
-      const what = Number.isFinite(loss) ? "the gradient" : "loss";
-      const value = Number.isFinite(loss) ? gradNorm : loss;
-      throw new ParallaxError("train.not-finite", `Stopped at step ${step}: ${what} is ${value} (${facts}). ${kept}`, {
-        hint,
-        details,
-      });
-    }
-    this.#losses.push(loss);
-    if (this.#losses.length < 2 * DIVERGENCE_STEPS) return;
-    const mean = (values: number[]) => values.reduce((sum, value) => sum + value, 0) / values.length;
-    const [first, last] = [mean(this.#losses.slice(0, 5)), mean(this.#losses.slice(-DIVERGENCE_STEPS))];
-    const limit = 2 * Math.max(first, chanceLoss(this.#config) ?? 0);
-    if (last > limit)
-      throw new ParallaxError(
-        "train.diverged",
-        `Stopped at step ${step}: the mean loss of the last ${DIVERGENCE_STEPS} steps is ${last.toPrecision(3)}, it began at ${first.toPrecision(3)} (${facts}). ${kept}`,
-        { hint, details },
-      );
-  }
-
-  #isEvaluatedAt(step: number): boolean {
-    const { evaluation, steps } = this.#config;
-    return evaluation !== null && (step === 0 || step === steps || step % evaluation.every === 0);
-  }
-
-  /** Evaluations still to come, the last one included. */
-  #evalsAfter(step: number): number {
-    const { evaluation, steps } = this.#config;
-    if (evaluation === null) return 0;
-    if (step >= steps) return 0;
-    return Math.floor((steps - 1) / evaluation.every) - Math.floor(step / evaluation.every) + 1;
+  /** What there is to go back to, in a sentence. */
+  #kept(): string {
+    const { lastCheckpoint } = this.#status;
+    if (lastCheckpoint === null) return "There is no checkpoint yet.";
+    const good = this.#goodStep();
+    return good === null || good === lastCheckpoint
+      ? `Checkpoint ${lastCheckpoint} is kept.`
+      : `Checkpoint ${good} is the last good one; it is kept.`;
   }
 
   #timeLeft(step: number, rate: number): number {
-    return Math.round((1000 * (this.#config.steps - step)) / rate + this.#evalsAfter(step) * this.#evalMs);
+    return Math.round(
+      (1000 * (this.#config.steps - step)) / rate +
+        this.#evaluation!.board.roundsAfter(step) * this.#evaluation!.lastRoundMs,
+    );
   }
 
   /** An evaluation that a stop cuts short is made again when the run is resumed; the step itself is kept. */
@@ -284,64 +268,94 @@ class Run {
   }
 
   async #evaluate(step: number, embedder: Embedder = this.#engine!.embedder): Promise<void> {
-    const began = performance.now();
-    const { prompts, seed } = this.#config;
-    const result = await evaluate(embedder, this.#task!, {
-      ...evaluationPrompts(this.#task!, prompts),
-      seed,
+    const evaluation = this.#evaluation!;
+    await evaluation.score(step, embedder, {
       signal: this.stop.signal,
       onProgress: () => {
         if (performance.now() - this.#statusAt >= STATUS_MS) this.#write({});
       },
+      onScore: (metric) => this.#metrics!.append(metric),
+      log: (line) => this.#log(line),
     });
-    this.#evalMs = performance.now() - began;
-    this.#metrics!.append({
-      kind: "eval",
-      step,
-      metric: result.metric,
-      score: result.score,
-      low: result.interval.low,
-      high: result.interval.high,
-      n: result.n,
-      seed: result.seed,
-      task: result.task,
-    });
-    this.#remember(step, result.score);
-    for (const warning of step === 0 ? result.report.warnings : []) this.#log(warning);
-    this.#log(
-      `step ${step}: ${result.task} ${result.metric} ×100 ${(100 * result.score).toFixed(2)} [${(100 * result.interval.low).toFixed(2)}, ${(100 * result.interval.high).toFixed(2)}], n = ${result.n}, ${duration(this.#evalMs)}`,
-    );
     // The pace of steps is measured without evaluations.
     this.#ends = [];
   }
 
-  #remember(step: number, score: number): void {
-    this.#evals.push(step);
-    if (step > 0 && score > (this.#best?.score ?? Number.NEGATIVE_INFINITY)) this.#best = { step, score };
+  /** The checkpoint to go back to when the run is ruined: the best score, else the lowest mean loss. Null: none. */
+  #goodStep(): number | null {
+    const steps = checkpointSteps(this.#folder);
+    const best = this.#evaluation!.board.best?.step ?? null;
+    if (best !== null && steps.includes(best)) return best;
+    const watch = this.#lossWatch;
+    return steps.reduce<number | null>(
+      (good, step) => (good === null || watch.meanAt(step) <= watch.meanAt(good) ? step : good),
+      null,
+    );
   }
 
   #checkpoint(step: number): void {
     this.#metrics!.sync();
-    const score = this.#best?.step === step ? this.#best.score : null;
-    writeCheckpoint(this.#folder, this.#engine!.memory, { step, seed: this.#config.seed, score });
-    const best =
-      this.#best !== null && checkpointSteps(this.#folder).includes(this.#best.step) ? this.#best.step : null;
-    pruneCheckpoints(this.#folder, best);
+    const { best } = this.#evaluation!.board;
+    const score = best?.step === step ? best.score : null;
+    try {
+      writeCheckpoint(this.#folder, this.#engine!.memory, { step, seed: this.#config.seed, score });
+      pruneCheckpoints(this.#folder, this.#goodStep());
+    } catch (error) {
+      // What was half written would keep the disk full.
+      const parts = path.join(this.#folder, RUN_FILES.checkpoints, `.step-${step}.new`);
+      rmSync(parts, { recursive: true, force: true });
+      throw error;
+    }
     this.#write({ lastCheckpoint: step });
   }
 
-  /** Export, and the score of what was exported. Either may be found done by a resumed run. */
+  /**
+   * Export, and the score of what was exported. Either may be found done by a resumed run.
+   *
+   * The last weights of a whole run are scored as the exported files are, after loading; a best checkpoint and an early
+   * end were scored in training.
+   */
   async #finish(): Promise<void> {
-    const { steps } = this.#config;
-    const scored = this.#evals.includes(steps);
-    if (!scored || !hasExport(this.#folder))
-      await exportRun(this.#folder, this.#config, this.#engine!, async (embedder) => {
-        if (this.#task !== null && !scored) await this.#evaluate(steps, embedder);
+    const { steps, keep } = this.#config;
+    const evaluation = this.#evaluation!;
+    const last = this.#status.step;
+    const exported = keep === "best" ? this.#loadBest(last) : last;
+    const isScored = evaluation.board.missing(exported).length === 0;
+    if (!isScored || !hasExport(this.#folder))
+      await exportRun(this.#folder, this.#config, this.#engine!, async (embedder): Promise<RunMetric[]> => {
+        if (!isScored) await this.#evaluate(exported, embedder);
         this.#metrics!.sync();
-        return readMetrics(this.#folder);
+        // The card shows the exported weights' score as the last one.
+        return readMetrics(this.#folder).filter((metric) => isStep(metric) || metric.step <= exported);
       });
-    this.#log(`done: ${steps} steps in ${duration(this.#elapsedBefore + performance.now() - this.#startedAt)}`);
-    this.#write({ state: "done", step: steps });
+    const elapsedMs = this.#elapsedBefore + performance.now() - this.#startedAt;
+    const actual = { elapsedMs, memoryBytes: Math.max(peakMemory(), this.#status.actual?.memoryBytes ?? 0) };
+    const { estimate } = this.#status;
+    this.#log(
+      `done: ${last} ${last < steps ? `of ${steps} steps (${evaluation.describeEnd()})` : "steps"}, exported step ${exported}, in ${duration(elapsedMs)}, ${(actual.memoryBytes / 1e9).toFixed(2)} GB${
+        estimate ? ` (estimate ${duration(estimate.elapsedMs)}, ${(estimate.memoryBytes / 1e9).toFixed(2)} GB)` : ""
+      }`,
+    );
+    const ended = last < steps ? ("patience" as const) : ("all-steps" as const);
+    this.#write({ state: "done", step: last, actual, ended, exportedStep: exported });
+  }
+
+  /** The best checkpoint's weights, or those of the next best when it is damaged. @returns the step in the memory. */
+  #loadBest(last: number): number {
+    const engine = this.#engine!;
+    const there = checkpointSteps(this.#folder);
+    for (const step of this.#evaluation!.ranking().filter((each) => there.includes(each))) {
+      if (step === last) break;
+      try {
+        readCheckpoint(this.#folder, step, engine.memory);
+        return step;
+      } catch (error) {
+        if (!(error instanceof ParallaxError) || error.code !== "train.damaged-checkpoint") throw error;
+        this.#log(`${error.message} The next best one is exported.`);
+        readCheckpoint(this.#folder, last, engine.memory);
+      }
+    }
+    return last;
   }
 
   #write(change: Partial<RunStatus>): RunStatus {
@@ -357,7 +371,12 @@ class Run {
   }
 
   #log(line: string): void {
-    logLine(this.#folder, line);
+    try {
+      logLine(this.#folder, line);
+    } catch (error) {
+      // A full disk must not hide what the line was about.
+      console.error(line, error);
+    }
   }
 }
 
@@ -365,13 +384,4 @@ class Run {
 function previous(folder: string): Partial<RunStatus> {
   const { startedAt, step, lastCheckpoint, estimate } = readStatus(folder);
   return { startedAt, step, lastCheckpoint, ...(estimate === undefined ? {} : { estimate }) };
-}
-
-/** Anchors are what people ask with: their prompt goes to queries, the positives' prompt to documents. */
-function evaluationPrompts(task: Task, { anchor, positive }: RunConfig["prompts"]): { prompts?: PromptSpec } {
-  const template = (prompt: string) => (prompt === "" ? "{text}" : prompt);
-  if (anchor === "" && positive === "") return {};
-  return task.type === "retrieval"
-    ? { prompts: { query: template(anchor), document: template(positive) } }
-    : { prompts: { text: template(anchor) } };
 }

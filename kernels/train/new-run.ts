@@ -5,6 +5,7 @@ import { isDefaultReference } from "../encode/default-encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { fileSha256 } from "../encode/file-digest.ts";
 import { readPrompt } from "../encode/prompt-template.ts";
+import { ParallaxError } from "../protocol/errors.ts";
 import type { RunConfig } from "../protocol/run-files.ts";
 import { trainable, trainingThreads } from "./engine.ts";
 import { checkMemory } from "./estimate.ts";
@@ -38,6 +39,7 @@ export async function newRun(
   checkOptions(asked.recipe);
   const { bert, pooling } = trainable(spec);
   const report = inspectPairs(rows, asked.recipe.batchSize ?? 32);
+  needsEvaluation(asked);
   const { evaluateEvery, patience, ...recipe } = fillRecipe(asked.recipe, rows, {
     most: spec.maxTokens,
     dimensions: bert.hiddenSize,
@@ -63,9 +65,34 @@ export async function newRun(
     evaluation:
       evaluation.length === 0
         ? null
-        : { tasks: evaluation.map((task) => JSON.stringify(taskToFile(task))), every: evaluateEvery, patience },
+        : {
+            tasks: differentNames(evaluation).map((task) => JSON.stringify(taskToFile(task))),
+            every: evaluateEvery,
+            patience,
+          },
     provider: "cpu",
     threads: asked.recipe.threads ?? trainingThreads(bert),
   });
   return { folder, config, report, memoryBytes };
+}
+
+/** @throws {ParallaxError} train.bad-option when a choice by scores is asked for and there are none. */
+function needsEvaluation({ recipe, evaluation }: NewRun): void {
+  if (evaluation.length > 0) return;
+  const option = recipe.keep === "best" ? 'keep: "best"' : recipe.patience === undefined ? null : "patience";
+  if (option === null) return;
+  throw new ParallaxError("train.bad-option", `${option} needs an evaluation to go by. Nothing was started.`, {
+    hint: "Give a task as evaluation, or leave the option out.",
+    details: { option: option.split(":")[0] },
+  });
+}
+
+/** Scores are kept by the task's name: a second task of the same name gets a number. */
+function differentNames(tasks: readonly Task[]): Task[] {
+  const known = new Map<string, number>();
+  return tasks.map((task) => {
+    const count = (known.get(task.name) ?? 0) + 1;
+    known.set(task.name, count);
+    return count === 1 ? task : { ...task, name: `${task.name} (${count})` };
+  });
 }

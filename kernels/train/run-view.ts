@@ -1,5 +1,5 @@
 /** What a run looks like: the data for our live view, and figures and words for everywhere else. */
-import { describeFigure, type Figure, short } from "../figure/figure.ts";
+import { describeFigure, type Figure, type Slot, short } from "../figure/figure.ts";
 import { toPlotly } from "../figure/plotly.ts";
 import { toSvg } from "../figure/svg.ts";
 import { MIME, type MimeBundle, type RunView } from "../protocol/display.ts";
@@ -98,32 +98,50 @@ function chanceWords(chance: number): string {
   return Math.abs(Math.log(candidates) - chance) < 1e-9 ? `ln ${candidates}` : chance.toPrecision(3);
 }
 
-/** The evaluation's scores with their intervals and the base score as a line; null when the run has no evaluation. */
+/** The scores of each task with their intervals and its base score as a line; null when the run has no evaluation. */
 export function scoreFigure(run: RunSummary, metrics: readonly RunMetric[]): Figure | null {
   const evals = metrics.filter(isEval);
-  const base = evals[0];
-  if (base === undefined) return null;
-  const times100 = (pick: (metric: EvalMetric) => number) => evals.map((metric) => 100 * pick(metric));
-  return {
-    title: `${base.task}: ${base.metric}`,
-    x: { label: "step", domain: [0, run.config.steps] },
-    y: { label: base.metric, unit: "×100" },
-    marks: [
-      { kind: "rule", along: "x", value: 100 * base.score, label: `base ${(100 * base.score).toFixed(1)}` },
+  const first = evals[0];
+  if (first === undefined) return null;
+  const tasks = [...new Set(evals.map(({ task }) => task))];
+  const several = tasks.length > 1;
+  const marks = tasks.flatMap((task, i): Figure["marks"] => {
+    const own = evals.filter((metric) => metric.task === task);
+    const base = own[0]!;
+    const times100 = (pick: (metric: EvalMetric) => number) => own.map((metric) => 100 * pick(metric));
+    const named = { name: several ? `${task}, ${base.metric}` : base.metric, slot: (((i + 1) % 8) + 1) as Slot };
+    const x = own.map(({ step }) => step);
+    const y = times100(({ score }) => score);
+    return [
+      {
+        kind: "rule",
+        along: "x",
+        value: 100 * base.score,
+        label: `base ${several ? `${task} ` : ""}${(100 * base.score).toFixed(1)}`,
+      },
       {
         kind: "intervals",
         along: "y",
-        name: base.metric,
-        x: evals.map(({ step }) => step),
-        y: times100(({ score }) => score),
+        ...named,
+        x,
+        y,
         low: times100(({ low }) => low),
         high: times100(({ high }) => high),
-        texts: evals.map(describeScore),
-        slot: 2,
+        texts: own.map(describeScore),
       },
-      { kind: "line", name: base.metric, x: evals.map(({ step }) => step), y: times100(({ score }) => score), slot: 2 },
-    ],
-    notes: [`95 % intervals, n = ${base.n}, seed ${base.seed}.`],
+      { kind: "line", ...named, x, y },
+    ];
+  });
+  return {
+    title: several ? `${tasks.length} tasks` : `${first.task}: ${first.metric}`,
+    x: { label: "step", domain: [0, run.config.steps] },
+    y: { label: several ? "score" : first.metric, unit: "×100" },
+    marks,
+    notes: several
+      ? [
+          `95 % intervals, seed ${first.seed}; ${tasks.map((task) => `${task} n = ${evals.find((metric) => metric.task === task)!.n}`).join(", ")}.`,
+        ]
+      : [`95 % intervals, n = ${first.n}, seed ${first.seed}.`],
     height: 240,
   };
 }
@@ -149,13 +167,19 @@ export function describeRun(run: RunSummary, metrics: readonly RunMetric[]): str
         : `, loss ${short(steps[0]!.loss)} → ${short(smoothed(steps.map(({ loss }) => loss)).at(-1)!)} nats${chance === null ? "" : ` (chance ${short(chance)})`}`
     }.`,
   ];
-  const [base, last] = [evals[0], evals.at(-1)];
-  if (base !== undefined && last !== undefined)
+  for (const base of evals.filter(({ step }) => step === 0)) {
+    const own = evals.filter(({ task }) => task === base.task);
+    const last = own.find(({ step }) => step === status.exportedStep) ?? own.at(-1)!;
     lines.push(
       `${base.task}, ${base.metric} ×100: base ${hundred(base.score)} [${hundred(base.low)}, ${hundred(base.high)}]${
         last === base ? "" : `, ${describeScore(last)}`
       } (95 % intervals, n = ${base.n}, seed ${base.seed}).`,
     );
+  }
+  if (status.ended === "patience")
+    lines.push(`It ended early: no better score in ${config.evaluation?.patience} evaluations.`);
+  if (status.exportedStep !== undefined && status.exportedStep !== status.step)
+    lines.push(`The weights of step ${status.exportedStep}, the best, are exported.`);
   if (status.etaMs !== null && run.alive)
     lines.push(`About ${duration(status.etaMs)} left, ${status.rate?.toFixed(2) ?? "?"} steps/s.`);
   if (status.error !== null)

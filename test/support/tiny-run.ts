@@ -2,7 +2,7 @@
 import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { loadTask, type StsTask } from "../../kernels/data/task.ts";
+import { loadTask, type StsTask, type Task } from "../../kernels/data/task.ts";
 import { readSpec } from "../../kernels/encode/read-spec.ts";
 import type { RunConfig, RunMetric } from "../../kernels/protocol/run-files.ts";
 import { newRun } from "../../kernels/train/new-run.ts";
@@ -17,7 +17,7 @@ export interface TinyRuns {
   make(
     name: string,
     recipe?: RecipeOptions,
-    options?: { task?: boolean },
+    options?: { task?: boolean; tasks?: Task[] },
   ): Promise<{ folder: string; config: RunConfig }>;
 }
 
@@ -34,8 +34,8 @@ export function tinyPairs(n: number, seed = 1): Pair[] {
 }
 
 /** Pairs whose gold is the number of words they share. */
-export async function tinyTask(n = 40): Promise<StsTask> {
-  const random = new Random(2, "task");
+export async function tinyTask(n = 40, seed = 2): Promise<StsTask> {
+  const random = new Random(seed, "task");
   const words = () => Array.from({ length: 6 }, () => WORDS[random.below(WORDS.length)]!);
   const rows = Array.from({ length: n }, (_, i) => {
     const a = words();
@@ -54,12 +54,12 @@ export function tinyRuns(): TinyRuns {
   return {
     folder,
     encoder,
-    async make(name, recipe = {}, { task = true } = {}) {
+    async make(name, recipe = {}, { task = true, tasks } = {}) {
       const { folder: run, config } = await newRun({
         spec: await readSpec(encoder),
         rows: tinyPairs(100),
         source: "100 tiny pairs",
-        evaluation: task ? [await tinyTask()] : [],
+        evaluation: tasks ?? (task ? [await tinyTask()] : []),
         recipe: { batchSize: 8, steps: 60, learningRate: 1e-3, evaluateEvery: 20, checkpointEvery: 7, ...recipe },
         where: { folder: path.join(folder, name) },
       });

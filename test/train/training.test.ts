@@ -17,6 +17,7 @@ import { readRun, readStatus } from "../../kernels/train/run-folder.ts";
 import { isEval, isStep } from "../../kernels/train/run-view.ts";
 import { startTrainer, stopRun } from "../../kernels/train/start.ts";
 import { timeless, tinyPairs, tinyRuns } from "../support/tiny-run.ts";
+import { finish, until } from "../support/trainer.ts";
 
 // Each starts several processes, and a busy machine takes its time.
 vi.setConfig({ testTimeout: 120_000 });
@@ -31,25 +32,6 @@ function unbrokenRun(): Promise<string> {
     return folder;
   });
   return unbroken;
-}
-
-async function finish(folder: string): Promise<number | null> {
-  const { exited } = await startTrainer(folder);
-  // Trainers do not keep their starter alive, so the test has to.
-  const awake = setInterval(() => undefined, 1000);
-  try {
-    return await exited;
-  } finally {
-    clearInterval(awake);
-  }
-}
-
-async function until(condition: () => boolean, what: string): Promise<void> {
-  const since = Date.now();
-  while (!condition()) {
-    if (Date.now() - since > 20_000) throw new Error(`waited 20 s for ${what}`);
-    await sleep(5);
-  }
 }
 
 const weightsOf = (folder: string) => readFileSync(path.join(folder, "export/model.safetensors"));
