@@ -24,6 +24,7 @@ export const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const NODE_ENTRIES = [
   "kernels/kernel.entry.ts",
   "kernels/trainer.entry.ts",
+  "kernels/planner.entry.ts",
   "kernels/cli.entry.ts",
   "kernels/provider-check.entry.ts",
   "kernels/encoders.entry.ts",

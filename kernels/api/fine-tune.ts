@@ -66,9 +66,11 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuneResult
 
 /**
  * The same without starting it: a run folder for `resumeRun`, or for a trainer elsewhere.
- * @returns also sentences to read first: duplicates, memory.
+ * @returns also sentences to read first (duplicates, memory), and the memory that training will need, in bytes.
  */
-export async function createFineTune(options: FineTuneOptions): Promise<{ folder: string; notes: string[] }> {
+export async function createFineTune(
+  options: FineTuneOptions,
+): Promise<{ folder: string; notes: string[]; memoryBytes: number }> {
   const { pairs, columns, source, encoder, evaluation, folder, runs, ...recipe } = options;
   const { workingFolder, signal } = currentContext();
   const resolve = (file: string) => path.resolve(workingFolder, file);
@@ -87,6 +89,7 @@ export async function createFineTune(options: FineTuneOptions): Promise<{ folder
   });
   return {
     folder: made.folder,
+    memoryBytes: made.memoryBytes,
     notes: [
       ...made.report.warnings,
       `${made.config.steps} steps of ${made.config.batchSize} pairs; about ${(made.memoryBytes / 1e9).toFixed(1)} GB for texts of ${made.config.maxTokens} tokens.`,

@@ -12,6 +12,7 @@ import { errorDataSchema } from "./errors.ts";
 import { cellNamesSchema, variableSchema } from "./kernel-messages.ts";
 import { PROVIDER_NAMES } from "./providers.ts";
 import { runMetricSchema, runSummarySchema } from "./run-files.ts";
+import { runMethods } from "./run-plans.ts";
 
 export const HOST_PROTOCOL_VERSION = 1;
 
@@ -173,6 +174,12 @@ export const hostMethods = {
   "runs.unwatch": { params: z.object({ folder: z.string() }), result: ok },
   "runs.stop": { params: z.object({ folder: z.string(), how: z.enum(["after-step", "now"]) }), result: ok },
   "runs.resume": { params: z.object({ folder: z.string() }), result: ok },
+  "runs.preview": runMethods.preview,
+  "runs.plan": runMethods.plan,
+  "runs.details": runMethods.details,
+  "runs.label": runMethods.label,
+  "runs.pin": runMethods.pin,
+  "runs.fork": runMethods.fork,
   "encoders.list": encoderMethods.list,
   "encoders.details": encoderMethods.details,
   "encoders.find": encoderMethods.find,

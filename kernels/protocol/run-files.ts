@@ -3,6 +3,7 @@
  * wrote them. `config.json` is written once, `status.json` is replaced atomically, `metrics.jsonl` only grows.
  *
  *   runs/<id>/config.json  status.json  metrics.jsonl  log.txt  data/  checkpoints/step-N/  export/
+ *   runs/<id>/label.json   what a person called the run and wrote beside it; absent until somebody does
  *   runs/<id>/stop         its presence asks the trainer to stop: "after-step" (keep a checkpoint) or "now"
  */
 import { z } from "zod";
@@ -16,6 +17,7 @@ export const RUN_FILES = {
   metrics: "metrics.jsonl",
   log: "log.txt",
   stop: "stop",
+  label: "label.json",
   data: "data",
   checkpoints: "checkpoints",
   export: "export",
@@ -215,6 +217,16 @@ export const runMetricSchema = z.discriminatedUnion("kind", [
 ]);
 export type RunMetric = z.infer<typeof runMetricSchema>;
 
+/** What a person says of a run. */
+export const runLabelSchema = z.object({
+  /** Shown in place of config.name; "" for none. */
+  name: z.string(),
+  notes: z.string(),
+  /** Other runs are compared with this one. */
+  pinned: z.boolean(),
+});
+export type RunLabel = z.infer<typeof runLabelSchema>;
+
 /** What a list of runs shows of each. */
 export const runSummarySchema = z.object({
   /** Absolute path of the run folder: the id of a run within one host. */
@@ -223,8 +235,15 @@ export const runSummarySchema = z.object({
   status: runStatusSchema,
   /** True when status says running and its process is alive. */
   alive: z.boolean(),
+  /** Absent while nobody labelled it. */
+  label: runLabelSchema.optional(),
 });
 export type RunSummary = z.infer<typeof runSummarySchema>;
+
+/** What to call a run: as a person named it, else by its own two words. */
+export function runTitle({ config, label }: Pick<RunSummary, "config" | "label">): string {
+  return label === undefined || label.name === "" ? config.name : label.name;
+}
 
 /**
  * The status to show: a trainer that was killed could not say so itself, so a folder that claims to be running while

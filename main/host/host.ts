@@ -12,6 +12,7 @@ import {
   type OpenedNotebook,
   type Port,
 } from "../../kernels/protocol/host-methods.ts";
+import type { RunRequest } from "../../kernels/protocol/run-plans.ts";
 import { checkOps } from "../../notebooks/format/validate.ts";
 import { type AppFolders, appFolders } from "./app-folders.ts";
 import { defaultEncoderState } from "./default-encoder.ts";
@@ -24,6 +25,8 @@ import { copyExample, findExample, listExamples } from "./examples.ts";
 import { KernelSession } from "./kernel-session.ts";
 import { Recents } from "./recents.ts";
 import { RootFolder } from "./root-folder.ts";
+import { runDetails } from "./run-labels.ts";
+import { planRun, previewData } from "./run-plans.ts";
 import { Runs } from "./runs.ts";
 import { type Handlers, Session } from "./session.ts";
 import { SettingsFile } from "./settings.ts";
@@ -225,6 +228,16 @@ export class Host {
     return { runs, notebooks: notebooks.map(({ path, name }) => ({ path, name })) };
   }
 
+  /** Files that a form names, as a cell would find them, and none outside of what this host shows. */
+  async #insideRoot(request: RunRequest): Promise<RunRequest> {
+    const { pairs, evaluation } = request;
+    return {
+      ...request,
+      pairs: await this.root.resolve(pairs),
+      ...(evaluation === undefined ? {} : { evaluation: await this.root.resolve(evaluation) }),
+    };
+  }
+
   #hello(): HostResult<"app.hello"> {
     return {
       version: HOST_PROTOCOL_VERSION,
@@ -351,6 +364,19 @@ export class Host {
         await this.#runs.resume(folder);
         return {};
       },
+      "runs.preview": async ({ file }, _session, signal) =>
+        previewData(this.root.path, await this.root.resolve(file), signal),
+      "runs.plan": async (request, _session, signal) =>
+        planRun(this.root.path, await this.#insideRoot(request), await this.#runs.list(), signal),
+      "runs.details": ({ folder }) => runDetails(folder),
+      "runs.label": async ({ folder, ...change }) => ({ run: await this.#runs.label(folder, change) }),
+      "runs.pin": async ({ folder }) => {
+        await this.#runs.pin(folder);
+        return {};
+      },
+      "runs.fork": async ({ folder, step, learningRate }) => ({
+        folder: await this.#runs.fork(folder, step, learningRate),
+      }),
       "encoders.list": (params, _session, signal) => this.#encoders.call("list", params, signal),
       "encoders.details": (params, _session, signal) => this.#encoders.call("details", params, signal),
       "encoders.find": (params, _session, signal) => this.#encoders.call("find", params, signal),

@@ -7,9 +7,11 @@ import {
   type RunMetric,
   type RunSummary,
   runConfigSchema,
+  runLabelSchema,
   runMetricSchema,
   runStatusSchema,
   shownStatus,
+  upgradeRunConfig,
 } from "../../kernels/protocol/run-files.ts";
 import { systemCode } from "./disk-errors.ts";
 import { parseJson, textOf } from "./json-file.ts";
@@ -28,7 +30,7 @@ export function readRun(folder: string): RunSummary {
         details: { folder },
       },
     );
-  const config = runConfigSchema.safeParse(parseJson(configText));
+  const config = runConfigSchema.safeParse(upgradeRunConfig(parseJson(configText)));
   const status = runStatusSchema.safeParse(parseJson(statusText));
   const bad = config.success ? (status.success ? null : status.error) : config.error;
   if (!config.success || !status.success) {
@@ -45,7 +47,15 @@ export function readRun(folder: string): RunSummary {
   }
   const { pid } = status.data;
   const alive = pid !== null && isRunning({ pid, start: null });
-  return { folder, config: config.data, status: shownStatus(status.data, alive), alive };
+  // What a person wrote is worth less than the run: a damaged label is none.
+  const label = runLabelSchema.safeParse(parseJson(textOf(path.join(folder, RUN_FILES.label)) ?? ""));
+  return {
+    folder,
+    config: config.data,
+    status: shownStatus(status.data, alive),
+    alive,
+    ...(label.success ? { label: label.data } : {}),
+  };
 }
 
 /** A log past this is shown from its end. */
@@ -71,7 +81,7 @@ export class RunTail {
     const run = readRun(this.#folder);
     const metrics = this.#newMetrics();
     const log = this.#newLog();
-    const shown = JSON.stringify([run.status, run.alive]);
+    const shown = JSON.stringify([run.status, run.alive, run.label]);
     if (metrics.length === 0 && log === "" && shown === this.#shown) return null;
     this.#shown = shown;
     return { run, metrics, log };

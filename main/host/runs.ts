@@ -6,11 +6,12 @@ import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { ParallaxError } from "../../kernels/protocol/errors.ts";
 import type { HostEventPayload, HostResult } from "../../kernels/protocol/host-methods.ts";
-import { RUN_FILES, type RunSummary } from "../../kernels/protocol/run-files.ts";
+import { RUN_FILES, type RunLabel, type RunSummary } from "../../kernels/protocol/run-files.ts";
 import { packageRoot } from "./package-root.ts";
 import { isRunning } from "./process-identity.ts";
 import type { Recents } from "./recents.ts";
 import { lastLogLines, RunTail, readRun } from "./run-files.ts";
+import { forkRun, writeLabel } from "./run-labels.ts";
 import { ignore, writeAtomically } from "./write-atomically.ts";
 
 const LOOK_MS = 300;
@@ -156,6 +157,29 @@ export class Runs {
         details: { folder },
       },
     );
+  }
+
+  /** @throws {ParallaxError} run.missing, run.damaged */
+  async label(folder: string, change: { name?: string | undefined; notes?: string | undefined }): Promise<RunSummary> {
+    await writeLabel(folder, { ...change } as Partial<RunLabel>);
+    this.#options.onListChanged();
+    return readRun(folder);
+  }
+
+  /** One run at most is the base; null for none. @throws {ParallaxError} run.missing, run.damaged */
+  async pin(folder: string | null): Promise<void> {
+    if (folder !== null) await writeLabel(folder, { pinned: true });
+    for (const run of await this.list())
+      if (run.label?.pinned === true && run.folder !== folder) await writeLabel(run.folder, { pinned: false });
+    this.#options.onListChanged();
+  }
+
+  /** Goes on from a checkpoint in a folder of its own. @throws {ParallaxError} run.no-checkpoint, and what `resume` throws */
+  async fork(folder: string, step: number, learningRate?: number): Promise<string> {
+    const target = await forkRun(folder, step, learningRate);
+    await this.started(target);
+    await this.resume(target);
+    return target;
   }
 
   dispose(): void {
