@@ -29,6 +29,7 @@ import { lockRun } from "./run-lock.ts";
 import { duration, isEval, isStep } from "./run-view.ts";
 import { LossWatch } from "./sanity.ts";
 import { StopWatch } from "./stop-watch.ts";
+import { TensorBoardWriter } from "./tensorboard.ts";
 
 /** status.json is at most this old while steps are being made, or one step when steps take longer. */
 const STATUS_MS = 400;
@@ -68,6 +69,7 @@ class Run {
   #statusAt = 0;
   #engine: TrainingEngine | null = null;
   #metrics: MetricsWriter | null = null;
+  #tensorBoard: TensorBoardWriter | null = null;
   /** Time spent on this run before this process, and when this process began to spend more. */
   #elapsedBefore = 0;
   readonly #startedAt = performance.now();
@@ -105,6 +107,7 @@ class Run {
     } finally {
       this.stop.close();
       this.#metrics?.close();
+      this.#tensorBoard?.close();
       await this.#engine?.dispose();
     }
     return this.#write({ pid: null, rate: null, etaMs: null });
@@ -142,6 +145,9 @@ class Run {
     const losses = history.filter(isStep).map(({ loss }) => loss);
     this.#lossWatch = new LossWatch(config, losses);
     this.#metrics = new MetricsWriter(this.#folder, start);
+    this.#tensorBoard = new TensorBoardWriter(this.#folder, config, history, (error) =>
+      this.#log(`the events for TensorBoard could not be written: ${String(error)}`),
+    );
     const evaluation = await RunEvaluation.open(this.#folder, config, history.filter(isEval));
     this.#evaluation = evaluation;
 
@@ -222,7 +228,7 @@ class Run {
     const { loss, gradNorm, progress } = await this.#gradient(step, rows, plan);
     this.#lossWatch.check({ step, loss, gradNorm, learningRate }, () => this.#kept());
     this.#engine!.memory.update(step, learningRate, config.weightDecay, clipScale(gradNorm, config.clipNorm));
-    this.#metrics!.append({
+    this.#record({
       kind: "step",
       step,
       epoch: progress,
@@ -239,6 +245,11 @@ class Run {
     this.#status.rate = rate;
     this.#status.etaMs = rate === null ? this.#status.etaMs : this.#timeLeft(step, rate);
     if (now - this.#statusAt >= STATUS_MS || step === config.steps) this.#write({});
+  }
+
+  #record(metric: RunMetric): void {
+    this.#metrics!.append(metric);
+    this.#tensorBoard!.append(metric);
   }
 
   /** What there is to go back to, in a sentence. */
@@ -274,7 +285,7 @@ class Run {
       onProgress: () => {
         if (performance.now() - this.#statusAt >= STATUS_MS) this.#write({});
       },
-      onScore: (metric) => this.#metrics!.append(metric),
+      onScore: (metric) => this.#record(metric),
       log: (line) => this.#log(line),
     });
     // The pace of steps is measured without evaluations.
