@@ -1,5 +1,7 @@
 /**
- * The trainer process: `trainer.entry.mjs <run folder>`. The folder is all it needs and all it writes.
+ * The trainer process: `trainer.entry.mjs <run folder> [--measure]`. The folder is all it needs and all it writes.
+ *
+ * With --measure it ends when status.json says what the run will take.
  *
  * Exit codes: 0 done or stopped, 1 failed (status.json says why), 75 the folder could not be taken.
  */
@@ -15,17 +17,21 @@ if (folder === undefined) {
 }
 
 try {
-  const status = await runTraining(folder, (stop) => {
-    let asked = false;
-    const onSignal = () => {
-      stop(asked ? "now" : "after-step");
-      asked = true;
-    };
-    process.on("SIGTERM", onSignal);
-    process.on("SIGINT", onSignal);
-    // The terminal that started it may close; the run goes on.
-    process.on("SIGHUP", () => undefined);
-  });
+  const status = await runTraining(
+    folder,
+    (stop) => {
+      let asked = false;
+      const onSignal = () => {
+        stop(asked ? "now" : "after-step");
+        asked = true;
+      };
+      process.on("SIGTERM", onSignal);
+      process.on("SIGINT", onSignal);
+      // The terminal that started it may close; the run goes on.
+      process.on("SIGHUP", () => undefined);
+    },
+    { measureOnly: process.argv[3] === "--measure" },
+  );
   process.exitCode = status.state === "failed" ? 1 : 0;
 } catch (error) {
   const { code, message, hint, kind, stack } = toErrorData(error);

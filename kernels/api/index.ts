@@ -31,6 +31,7 @@ export {
   type EncoderList,
   listEncoders,
 } from "./encoders.ts";
+export { estimateRun, estimateTrainConfig, type RunForecast } from "./estimate-run.ts";
 export { type EvaluateOptions, evaluate, type PromptSpec, type TaskResult } from "./evaluate.ts";
 export {
   createFineTune,

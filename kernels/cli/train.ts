@@ -1,5 +1,5 @@
 /** `parallax train` and `parallax runs`. */
-import { listRunsBelow, resumeRun, runTrainConfig } from "../api/index.ts";
+import { estimateTrainConfig, listRunsBelow, resumeRun, runTrainConfig } from "../api/index.ts";
 import type { CliRequest } from "../protocol/cli-messages.ts";
 import type { RunSummary } from "../protocol/run-files.ts";
 import { type Answer, answerOf } from "./answer.ts";
@@ -9,6 +9,10 @@ export async function train(
   request: Extract<CliRequest, { command: "train" }>,
   _context: CommandContext,
 ): Promise<Answer> {
+  if (request.dryRun) {
+    const forecast = await estimateTrainConfig(request.config);
+    return answerOf(forecast, plain(forecast));
+  }
   const result = await runTrainConfig(request.config);
   return answerOf(result, plain(result));
 }

@@ -250,14 +250,17 @@ program
   .description("fine-tune an encoder as a JSON file says; Ctrl+C stops after the step and keeps a checkpoint")
   .option("--config <file>", "what to train (docs/fine-tuning.md)", absolute)
   .option("--resume <folder>", "go on with a stopped run", absolute)
+  .option("--dry-run", "measure some steps, say what the run would take, and start nothing")
   .addOption(jsonOption())
-  .action((o: { config?: string; resume?: string } & JsonOption) => {
+  .action((o: { config?: string; resume?: string; dryRun?: true } & JsonOption) => {
     if ((o.config === undefined) === (o.resume === undefined))
       throw new CommanderError(EXIT.usage, "parallax.train", "error: name either --config FILE or --resume FOLDER.");
+    if (o.dryRun && o.config === undefined)
+      throw new CommanderError(EXIT.usage, "parallax.train", "error: --dry-run goes with --config FILE.");
     return finish(
       runCompute(
         o.config !== undefined
-          ? { command: "train", config: o.config }
+          ? { command: "train", config: o.config, dryRun: o.dryRun === true }
           : { command: "resume", folder: o.resume as string },
         o,
       ),
