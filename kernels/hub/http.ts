@@ -95,7 +95,7 @@ export class HubHttp {
         if (signal?.aborted) throw new CancelledError("The download");
         if (!(error instanceof ParallaxError) || error.details?.passing !== true) throw error;
         if (moved) attempt = 0;
-        if (attempt >= tries) throw error;
+        if (attempt >= Math.min(tries, (error.details.mostTries as number | undefined) ?? tries)) throw error;
         const asked = error.details.retryAfterMs as number | undefined;
         if (asked !== undefined && asked > mostRetryAfterMs) throw error;
         const waitMs = asked ?? Math.min(MOST_WAIT_MS, backoffMs * 2 ** attempt * (0.75 + Math.random() / 2));

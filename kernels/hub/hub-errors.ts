@@ -23,7 +23,7 @@ export function offlineError(what: string, from: string): ParallaxError {
     `${what} was asked for, but Parallax is set to work offline (${how}). No connection was tried.`,
     {
       kind: "environment",
-      hint: "Use an encoder that is here (parallax encoders list), or go online and ask again.",
+      hint: `Use an encoder that is here (parallax encoders list), or ${from === "setting" ? 'untick "Work offline" on the Encoders page' : `unset ${from} and start again`}.`,
       details: { offlineFrom: from },
     },
   );

@@ -53,7 +53,7 @@ export function refusedBy(answer: Refusal): ParallaxError {
       "store-refused",
       `${new URL(endpoint).host} sends to ${host} for ${what}, which refuses it (status ${status}). ${KEPT}`,
       `Try again; if it stays so, something on the way may block ${host}.`,
-      { passing: true },
+      { passing: true, mostTries: 2 },
     );
   const hasToken = token?.present === true;
   const words = said === "" ? "" : ` It says: "${said}"`;
