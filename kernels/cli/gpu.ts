@@ -72,7 +72,7 @@ export function describeGpu(status: GpuStatus, missingLibraries: readonly string
       : "";
   switch (status.state) {
     case "not for this system":
-      return 'CUDA\'s provider exists for linux x64 only; use provider "webgpu" here.';
+      return 'onnxruntime-node has no CUDA for this system; use provider "webgpu" here (or "dml" on Windows).';
     case "missing":
       return `Not installed (ONNX Runtime ${status.runtime}). parallax gpu install fetches it.${part}`;
     case "outdated":

@@ -19,7 +19,7 @@ import path from "node:path";
 import { z } from "zod";
 import { appFolder, appFolders } from "../files/app-folders.ts";
 import { writeFileAtomically } from "../files/atomic-file.ts";
-import { CUDA_FILES, runtimeFolder } from "../graph/runtime-folder.ts";
+import { cudaFiles, knowsCuda, runtimeFolder } from "../graph/runtime-folder.ts";
 import { HubHttp } from "../hub/http.ts";
 import { hubAddress } from "../hub/hub-settings.ts";
 import { ParallaxError } from "../protocol/errors.ts";
@@ -29,8 +29,11 @@ import { asGpuError, gpuError } from "./gpu-errors.ts";
 import { findPackage, NUGET_INDEX, type NugetPackage } from "./nuget.ts";
 import { unpack } from "./unpack.ts";
 
-const PACKAGE = "Microsoft.ML.OnnxRuntime.Gpu.Linux";
-const INSIDE = "runtimes/linux-x64/native/";
+/** Where the files lie, by platform: the package of the feed, and the folder in it. */
+const PACKAGES: Readonly<Record<string, { name: string; inside: string }>> = {
+  "linux x64": { name: "Microsoft.ML.OnnxRuntime.Gpu.Linux", inside: "runtimes/linux-x64/native/" },
+  "win32 x64": { name: "Microsoft.ML.OnnxRuntime.Gpu.Windows", inside: "runtimes/win-x64/native/" },
+};
 /** Files that were there before us and have the same names. */
 const BEFORE = ".before-parallax";
 
@@ -40,6 +43,8 @@ export interface GpuTarget {
   bin: string;
   /** "linux x64" */
   platform: string;
+  /** Whether onnxruntime-node's binding was built with CUDA. Without it the files are of no use. */
+  takesCuda: boolean;
 }
 
 export interface GpuOptions extends WorkContext {
@@ -77,6 +82,8 @@ export interface GpuStatus {
 export interface GpuPlan extends NugetPackage {
   source: string;
   bin: string;
+  /** Folder in the package. */
+  inside: string;
   files: readonly string[];
   /** Bytes that are here of an earlier start. */
   partBytes: number;
@@ -87,21 +94,38 @@ const recordFile = (): string => path.join(appFolders().data, "gpu", "cuda.json"
 const trustFile = (): string => path.join(appFolders().data, "gpu", "packages.json");
 
 function targetOf(options: GpuOptions): GpuTarget {
-  return options.target ?? { ...runtimeFolder(), platform: `${process.platform} ${process.arch}` };
+  if (options.target !== undefined) return options.target;
+  const runtime = runtimeFolder();
+  return { ...runtime, platform: `${process.platform} ${process.arch}`, takesCuda: knowsCuda(runtime) };
 }
 
-const archiveOf = (version: string): string =>
-  path.join(appFolder("data", "gpu"), `${PACKAGE.toLowerCase()}.${version.toLowerCase()}.nupkg`);
+/** What is to be fetched for a target; null where there is nothing, or nothing that could use it. */
+function packageOf({
+  platform,
+  takesCuda,
+}: GpuTarget): { name: string; inside: string; files: readonly string[] } | null {
+  const files = cudaFiles(platform);
+  const found = PACKAGES[platform];
+  return files === null || found === undefined || !takesCuda ? null : { ...found, files };
+}
+
+const archiveOf = (target: GpuTarget): string =>
+  path.join(
+    appFolder("data", "gpu"),
+    `${(PACKAGES[target.platform]?.name ?? "none").toLowerCase()}.${target.version.toLowerCase()}.nupkg`,
+  );
 
 /** What is here. Nothing is asked of the network, nothing is changed. */
 export function gpuStatus(options: GpuOptions = {}): GpuStatus {
-  const { version, bin, platform } = targetOf(options);
-  const missing = CUDA_FILES.filter((name) => !existsSync(path.join(bin, name)));
+  const target = targetOf(options);
+  const { version, bin } = target;
+  const wanted = packageOf(target);
+  const missing = (wanted?.files ?? []).filter((name) => !existsSync(path.join(bin, name)));
   const record = readRecord();
   const ours = record !== null && record.bin === bin;
-  const part = `${archiveOf(version)}.part`;
+  const part = `${archiveOf(target)}.part`;
   const state =
-    platform !== "linux x64"
+    wanted === null
       ? "not for this system"
       : missing.length > 0
         ? "missing"
@@ -110,7 +134,7 @@ export function gpuStatus(options: GpuOptions = {}): GpuStatus {
           : record.runtime === version
             ? "installed"
             : "outdated";
-  const partBytes = [part, archiveOf(version)].reduce(
+  const partBytes = [part, archiveOf(target)].reduce(
     (sum, file) => sum + (statSync(file, { throwIfNoEntry: false })?.size ?? 0),
     0,
   );
@@ -126,13 +150,18 @@ export async function planGpu(options: GpuOptions = {}): Promise<GpuPlan> {
 }
 
 async function plan(http: HubHttp, source: string, options: GpuOptions): Promise<GpuPlan> {
-  const { version, bin } = targetOf(options);
+  const target = targetOf(options);
+  const { version, bin, platform } = target;
   const status = gpuStatus(options);
-  if (status.state === "not for this system")
+  const wanted = packageOf(target);
+  if (wanted === null)
     throw gpuError(
       "wrong-platform",
-      `ONNX Runtime's CUDA provider exists for linux x64; this is ${targetOf(options).platform}. Nothing was downloaded.`,
-      'Use provider "webgpu" here.',
+      cudaFiles(platform) === null
+        ? `ONNX Runtime's CUDA provider exists for linux x64 and win32 x64; this is ${platform}. Nothing was downloaded.`
+        : `onnxruntime-node ${version} for ${platform} was built without CUDA and could not use its files. Nothing was downloaded.`,
+      platform.startsWith("win32") ? 'Use provider "dml" or "webgpu" here.' : 'Use provider "webgpu" here.',
+      { platform },
     );
   try {
     accessSync(bin, constants.W_OK);
@@ -145,8 +174,8 @@ async function plan(http: HubHttp, source: string, options: GpuOptions): Promise
       error,
     );
   }
-  const found = await findPackage(http, source, PACKAGE, version, options.signal);
-  return { ...found, source, bin, files: CUDA_FILES, partBytes: status.partBytes, status };
+  const found = await findPackage(http, source, wanted.name, version, options.signal);
+  return { ...found, source, bin, inside: wanted.inside, files: wanted.files, partBytes: status.partBytes, status };
 }
 
 /**
@@ -161,7 +190,7 @@ export async function installGpu(options: GpuOptions = {}): Promise<GpuRecord> {
     const found = await plan(http, source, options);
     const { record, state } = found.status;
     if (state === "installed" && record !== null) return record;
-    const archive = archiveOf(found.version);
+    const archive = archiveOf(targetOf(options));
     const known = readTrusted()[`${found.name} ${found.version}`];
     const sha512 = await fetchPackage(http, { ...found, sha512: found.sha512 ?? known ?? null }, archive, options);
     const trust = found.sha512 === null ? "trusted on first use" : "as the feed says";
@@ -182,7 +211,7 @@ export async function installGpu(options: GpuOptions = {}): Promise<GpuRecord> {
 /** Unpacks beside the library, then renames: first what the provider needs, last the provider itself. */
 async function place(
   archive: string,
-  { bin, version }: GpuPlan,
+  { bin, version, inside, files: names }: GpuPlan,
   facts: Pick<GpuRecord, "source" | "sha512" | "trust">,
   { signal, onProgress }: GpuOptions,
 ): Promise<GpuRecord> {
@@ -191,8 +220,8 @@ async function place(
   const placed: string[] = [];
   try {
     mkdirSync(temporary);
-    onProgress?.({ stage: "Unpacking", done: 0, total: CUDA_FILES.length, unit: "files" });
-    const wanted = new Map(CUDA_FILES.map((name) => [`${INSIDE}${name}`, name]));
+    onProgress?.({ stage: "Unpacking", done: 0, total: names.length, unit: "files" });
+    const wanted = new Map(names.map((name) => [`${inside}${name}`, name]));
     const files = await unpack(archive, wanted, temporary, signal);
     const record: GpuRecord = {
       version: 1,
@@ -204,17 +233,17 @@ async function place(
     };
     // Before the first rename, so that `remove` mends what a kill leaves half done.
     writeFileAtomically(recordFile(), [`${JSON.stringify(record, null, 2)}\n`]);
-    for (const name of CUDA_FILES) {
+    for (const name of names) {
       const file = path.join(bin, name);
       if (existsSync(file) && !existsSync(`${file}${BEFORE}`)) renameSync(file, `${file}${BEFORE}`);
       renameSync(path.join(temporary, name), file);
       placed.push(file);
     }
-    onProgress?.({ stage: "Unpacking", done: CUDA_FILES.length, total: CUDA_FILES.length, unit: "files" });
+    onProgress?.({ stage: "Unpacking", done: names.length, total: names.length, unit: "files" });
     return record;
   } catch (error) {
     for (const file of placed) rmSync(file, { force: true });
-    putBack(bin);
+    putBack(bin, names);
     if (placed.length > 0) rmSync(recordFile(), { force: true });
     throw error;
   } finally {
@@ -247,11 +276,15 @@ export async function removeGpu(options: GpuOptions = {}): Promise<GpuRemoval> {
       removal.removed.push(file);
       removal.freedBytes += sizeBytes;
     }
-    removal.restored = putBack(record.bin);
+    removal.restored = putBack(
+      record.bin,
+      record.files.map((file) => file.name),
+    );
     rmSync(recordFile(), { force: true });
   }
-  const { version, bin } = targetOf(options);
-  for (const file of [archiveOf(version), `${archiveOf(version)}.part`, `${archiveOf(version)}.part.json`]) {
+  const target = targetOf(options);
+  const { bin } = target;
+  for (const file of [archiveOf(target), `${archiveOf(target)}.part`, `${archiveOf(target)}.part.json`]) {
     removal.freedBytes += statSync(file, { throwIfNoEntry: false })?.size ?? 0;
     rmSync(file, { force: true });
   }
@@ -261,12 +294,14 @@ export async function removeGpu(options: GpuOptions = {}): Promise<GpuRemoval> {
   return removal;
 }
 
-function putBack(bin: string): string[] {
-  return CUDA_FILES.map((name) => path.join(bin, name)).filter((file) => {
-    if (!existsSync(`${file}${BEFORE}`) || existsSync(file)) return false;
-    renameSync(`${file}${BEFORE}`, file);
-    return true;
-  });
+function putBack(bin: string, names: readonly string[]): string[] {
+  return names
+    .map((name) => path.join(bin, name))
+    .filter((file) => {
+      if (!existsSync(`${file}${BEFORE}`) || existsSync(file)) return false;
+      renameSync(`${file}${BEFORE}`, file);
+      return true;
+    });
 }
 
 async function withHttp<T>(options: GpuOptions, work: (http: HubHttp, source: string) => Promise<T>): Promise<T> {

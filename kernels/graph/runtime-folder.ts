@@ -13,8 +13,25 @@ export interface RuntimeFolder {
   bin: string;
 }
 
-/** Files that CUDA's provider consists of, on the one platform that has it. TensorRT's is not needed. */
-export const CUDA_FILES: readonly string[] = ["libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"];
+/** Files that CUDA's provider consists of, what it needs first. TensorRT's is not needed. By "platform arch". */
+const CUDA_FILES: Readonly<Record<string, readonly string[]>> = {
+  "linux x64": ["libonnxruntime_providers_shared.so", "libonnxruntime_providers_cuda.so"],
+  "win32 x64": ["onnxruntime_providers_shared.dll", "onnxruntime_providers_cuda.dll"],
+};
+
+/** Null where the provider does not exist. @param platform "linux x64"; default: this one */
+export function cudaFiles(platform = `${process.platform} ${process.arch}`): readonly string[] | null {
+  return CUDA_FILES[platform] ?? null;
+}
+
+/**
+ * True when the binding in a folder was built with CUDA: it holds the provider's name, which it compares with the one that
+ * is asked for. Without it CUDA's files would lie there for nothing (onnxruntime-node 1.30.0 for Windows).
+ */
+export function knowsCuda({ bin }: Pick<RuntimeFolder, "bin">): boolean {
+  const binding = path.join(bin, "onnxruntime_binding.node");
+  return existsSync(binding) && readFileSync(binding).includes("cuda");
+}
 
 /** @throws {ParallaxError} session.no-runtime when the package is not installed */
 export function runtimeFolder(): RuntimeFolder {
@@ -37,5 +54,5 @@ export function runtimeFolder(): RuntimeFolder {
 export function missingProviderFiles(provider: ProviderName): string[] {
   if (provider !== "cuda") return [];
   const { bin } = runtimeFolder();
-  return CUDA_FILES.filter((name) => !existsSync(path.join(bin, name)));
+  return (cudaFiles() ?? []).filter((name) => !existsSync(path.join(bin, name)));
 }

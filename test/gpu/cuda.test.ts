@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { type GpuOptions, gpuStatus, installGpu, planGpu, removeGpu } from "../../kernels/gpu/cuda.ts";
+import { knowsCuda, runtimeFolder } from "../../kernels/graph/runtime-folder.ts";
 import { ParallaxError } from "../../kernels/protocol/errors.ts";
 import type { Progress } from "../../kernels/protocol/progress.ts";
 import { fakeNuget, zipOf } from "../support/fake-nuget.ts";
@@ -43,7 +44,11 @@ beforeEach(async () => {
   mkdirSync(bin);
   writeFileSync(path.join(bin, "libonnxruntime.so.1"), "the library");
   feed = await fakeNuget(NAME, "1.30.0", archive);
-  options = { source: feed.index, backoffMs: 1, target: { version: "1.30.0", bin, platform: "linux x64" } };
+  options = {
+    source: feed.index,
+    backoffMs: 1,
+    target: { version: "1.30.0", bin, platform: "linux x64", takesCuda: true },
+  };
 });
 afterEach(async () => {
   await feed.close();
@@ -201,7 +206,7 @@ describe("parallax gpu install", () => {
     process.env.PARALLAX_OFFLINE = "1";
     expect((await failure(installGpu(options))).code).toBe("gpu.offline");
     delete process.env.PARALLAX_OFFLINE;
-    const target = { version: "1.30.0", bin, platform: "darwin arm64" };
+    const target = { version: "1.30.0", bin, platform: "darwin arm64", takesCuda: true };
     expect((await failure(installGpu({ ...options, target }))).code).toBe("gpu.wrong-platform");
     expect((await failure(installGpu({ ...options, source: "nuget" }))).code).toBe("gpu.bad-index");
     expect(feed.asked).toEqual([]);
@@ -212,5 +217,59 @@ describe("parallax gpu install", () => {
     const { source: _, ...rest } = options;
     expect((await installGpu(rest)).source).toBe(feed.index);
     expect(statSync(path.join(bin, CUDA)).size).toBe(cuda.length);
+  });
+});
+
+describe("parallax gpu install for Windows x64", () => {
+  const files = ["onnxruntime_providers_shared.dll", "onnxruntime_providers_cuda.dll"];
+  const inside = "runtimes/win-x64/native/";
+  const packed = zipOf({
+    "Microsoft.ML.OnnxRuntime.Gpu.Windows.nuspec": Buffer.from("<package/>"),
+    // Not the one beside the binding: it must stay as it is.
+    [`${inside}onnxruntime.dll`]: Buffer.from("another library"),
+    [`${inside}onnxruntime_providers_cuda.lib`]: Buffer.from("not wanted"),
+    [`${inside}onnxruntime_providers_tensorrt.dll`]: Buffer.from("not wanted"),
+    [`${inside}${files[0]}`]: shared,
+    [`${inside}${files[1]}`]: cuda,
+    [`buildTransitive/native/${files[1]}`]: Buffer.from("elsewhere in the package"),
+  });
+
+  it("takes the two libraries of its own package, and remove puts everything back", async () => {
+    await feed.close();
+    feed = await fakeNuget("Microsoft.ML.OnnxRuntime.Gpu.Windows", "1.30.0", packed);
+    const target = { version: "1.30.0", bin, platform: "win32 x64", takesCuda: true };
+    const windows = { source: feed.index, backoffMs: 1, target };
+    rmSync(path.join(bin, "libonnxruntime.so.1"));
+    writeFileSync(path.join(bin, "onnxruntime.dll"), "the library");
+    writeFileSync(path.join(bin, files[0]!), "somebody's own");
+    expect(gpuStatus(windows)).toMatchObject({ state: "missing", missing: [files[1]] });
+    expect(await planGpu(windows)).toMatchObject({ name: "Microsoft.ML.OnnxRuntime.Gpu.Windows", files });
+    const record = await installGpu(windows);
+    expect(record.files.map(({ name }) => name)).toEqual(files);
+    expect(readFileSync(path.join(bin, files[1]!)).equals(cuda)).toBe(true);
+    expect(readFileSync(path.join(bin, "onnxruntime.dll"), "utf8")).toBe("the library");
+    expect(gpuStatus(windows).state).toBe("installed");
+    const { removed, restored } = await removeGpu(windows);
+    expect([removed.length, restored]).toEqual([2, [path.join(bin, files[0]!)]]);
+    expect(beside()).toEqual(["onnxruntime.dll", files[0]].sort());
+    expect(readFileSync(path.join(bin, files[0]!), "utf8")).toBe("somebody's own");
+    expect(gpuStatus(windows)).toMatchObject({ record: null, partBytes: 0 });
+  });
+
+  it("fetches nothing for a binding that was built without CUDA, as the published one is", async () => {
+    const target = { version: "1.30.0", bin, platform: "win32 x64", takesCuda: false };
+    const error = await failure(installGpu({ ...options, target }));
+    expect([error.code, error.hint, feed.asked]).toEqual([
+      "gpu.wrong-platform",
+      'Use provider "dml" or "webgpu" here.',
+      [],
+    ]);
+    expect(error.message).toContain("onnxruntime-node 1.30.0 for win32 x64 was built without CUDA");
+    const native = path.join(path.dirname(path.dirname(runtimeFolder().bin)));
+    const built = (system: string) => {
+      const folder = path.join(native, system);
+      return existsSync(folder) ? knowsCuda({ bin: folder }) : "not here";
+    };
+    expect(["linux/x64", "win32/x64"].map(built)).toEqual([true, false]);
   });
 });

@@ -12,7 +12,7 @@ import { both, givesWeights, parallax } from "./command.ts";
 import { hubPlace, ID, keptToken } from "./workplace.ts";
 
 const TOKEN = "hf_abcdefghijklmnop";
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 describe("a redirect", () => {
   test("in a circle ends with an error that says so", async () => {

@@ -7,7 +7,7 @@ import { both, givesWeights, parallax, partOf, ranges, start, until } from "./co
 import { hubPlace, ID } from "./workplace.ts";
 
 const DOWNLOAD = ["encoders", "download", ID];
-vi.setConfig({ testTimeout: 60_000 });
+vi.setConfig({ testTimeout: 120_000 });
 
 describe("two processes that want the same encoder", () => {
   test("share one download: one brings it, the other says that it waits, both have it whole", async () => {
