@@ -25,7 +25,7 @@ export async function encoderDigests(spec: EncoderSpec, signal: AbortSignal | un
 }
 
 /** sha256 of the weights; of several files, of their digests in the order of their names. */
-async function weightsDigest(spec: EncoderSpec, signal: AbortSignal | undefined): Promise<string> {
+export async function weightsDigest(spec: EncoderSpec, signal: AbortSignal | undefined): Promise<string> {
   const files =
     spec.weights.format === "onnx"
       ? [

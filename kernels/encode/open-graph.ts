@@ -194,7 +194,7 @@ function sessionOptions({ provider, threads, memoryArena }: OpenOptions): Sessio
 }
 
 /** The dense layers of a folder, checked against what its config says. */
-function readDenseHeads(spec: EncoderSpec): DenseHead[] {
+export function readDenseHeads(spec: EncoderSpec): DenseHead[] {
   return spec.dense.map(({ file, inner, out, bias, activation }) => {
     const stored = openSafetensors(file);
     const weight = stored.readFloat32("linear.weight");

@@ -1,11 +1,17 @@
 /**
  * BERT (Devlin et al. 2018, post-layer-norm) as a graph builder: the encoder of MiniLM, BGE, GTE, E5 and of every
- * sentence-transformers model with model_type "bert". Dropout is off, the pooler is not used.
+ * sentence-transformers model with model_type "bert". The pooler is not used.
  */
 import type { GraphBuilder } from "../graph/builder.ts";
 import { maskBias } from "./blocks.ts";
 import { ConfigFields } from "./config-fields.ts";
-import { blockContext, type EncoderBlocks, type EncoderInputs, type WeightProvider } from "./encoder-parts.ts";
+import {
+  type BuildOptions,
+  blockContext,
+  type EncoderBlocks,
+  type EncoderInputs,
+  type WeightProvider,
+} from "./encoder-parts.ts";
 import { buildPostNorm, type LayerNames, layerShapes, type PostNormConfig } from "./post-norm.ts";
 
 export interface BertConfig extends PostNormConfig {
@@ -84,13 +90,13 @@ export function bertWeightShapes(config: BertConfig): Map<string, number[]> {
   return shapes;
 }
 
-/** The encoder's layers. @param options.forTraining see BlockContext.inParts */
+/** The encoder's layers. */
 export function buildBert(
   b: GraphBuilder,
   config: BertConfig,
   weight: WeightProvider,
   inputs: EncoderInputs,
-  options: { forTraining?: boolean } = {},
+  options: BuildOptions = {},
 ): EncoderBlocks {
   const { context, mask } = blockContext(b, weight, WORD_EMBEDDINGS, inputs, options);
   const extra = b.scope("embeddings", () => {

@@ -20,6 +20,16 @@ const SQRT_HALF = Math.SQRT1_2;
 const ROOT_TWO_OVER_PI = Math.sqrt(2 / Math.PI);
 const CUBIC = 0.044715;
 
+/** Where activations are dropped (dropout.ts). */
+export interface DropoutPlaces {
+  apply(b: GraphBuilder, x: Value, name: string): Value;
+}
+
+/** What is added to linear layers (lora.ts). */
+export interface LayerAdapters {
+  add(b: GraphBuilder, y: Value, x: Value, prefix: string, factor: number): Value;
+}
+
 /** What the blocks of one encoder share. */
 export interface BlockContext {
   b: GraphBuilder;
@@ -30,12 +40,32 @@ export interface BlockContext {
   sizes: Value;
   /** Activations in parts whose results the backward pass uses again, instead of one fused operator. */
   inParts: boolean;
+  /** Where activations are dropped; undefined where none is. */
+  dropout: DropoutPlaces | undefined;
+  /** Low-rank adapters beside some linear layers. */
+  adapters: LayerAdapters | undefined;
 }
 
-/** `prefix`.weight [out, in] and, when it is there, `prefix`.bias [out]: rows [n, in] → [n, out], times alpha. */
-export function linear({ b, weight }: BlockContext, x: Value, prefix: string, hasBias = true, alpha = 1): Value {
+/** x with dropout, in a graph for training that has it. @param site unique name of the place */
+export function drop({ b, dropout }: BlockContext, x: Value, site: string): Value {
+  return dropout === undefined ? x : dropout.apply(b, x, site);
+}
+
+/**
+ * alpha · x Wᵀ + beta · bias: rows [n, in] → [n, out], with W = `prefix`.weight [out, in] and, when it is there,
+ * `prefix`.bias [out]. An adapter of this layer is added, times alpha.
+ */
+export function linear(
+  { b, weight, adapters }: BlockContext,
+  x: Value,
+  prefix: string,
+  hasBias = true,
+  alpha = 1,
+  beta = alpha,
+): Value {
   const bias = hasBias ? weight(`${prefix}.bias`) : undefined;
-  return b.gemm(x, weight(`${prefix}.weight`), bias, { transB: true, alpha, beta: alpha });
+  const y = b.gemm(x, weight(`${prefix}.weight`), bias, { transB: true, alpha, beta });
+  return adapters === undefined ? y : adapters.add(b, y, x, prefix, alpha);
 }
 
 /** Layer normalisation over the last axis (Ba et al. 2016, equation 4). */
@@ -87,7 +117,8 @@ export function selfAttention(
     const k = split(linear(context, x, names.key, hasBias));
     const v = split(linear(context, x, names.value, hasBias));
     const scores = b.add(b.matMul(q, b.transpose(k, [0, 1, 3, 2])), bias); // [b, h, t, t]
-    const mixed = b.matMul(b.softmax(scores), v); // [b, h, t, s]
+    const shares = drop(context, b.softmax(scores), `${names.query}.scores`);
+    const mixed = b.matMul(shares, v); // [b, h, t, s]
     const rows = b.reshape(b.transpose(mixed, [0, 2, 1, 3]), [-1, heads * headSize]);
     return linear(context, rows, names.output, hasBias);
   });
@@ -111,14 +142,11 @@ export function feedForward(
   activation: Activation,
   hasBias = true,
 ): Value {
-  const { b, inParts, dtype, weight } = context;
+  const { b, inParts, dtype } = context;
   if (activation === "gelu" && (inParts || dtype === "float64") && hasBias) {
     // With s = x/√2: gelu(x) = x·½(1 + erf s) = s(1 + erf s)/√2. Both factors ride along in the products.
     const s = linear(context, x, names.inner, true, SQRT_HALF);
-    return b.gemm(b.mul(s, b.add(b.erf(s), 1)), weight(`${names.output}.weight`), weight(`${names.output}.bias`), {
-      transB: true,
-      alpha: SQRT_HALF,
-    });
+    return linear(context, b.mul(s, b.add(b.erf(s), 1)), names.output, true, SQRT_HALF, 1);
   }
   return linear(
     context,

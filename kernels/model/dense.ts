@@ -12,12 +12,20 @@ export interface DenseHead {
   activation: "identity" | "tanh";
 }
 
+/** Names of the weights of a head among those of the encoder. */
+export function denseNames(i: number): { weight: string; bias: string } {
+  return { weight: `dense.${i}.weight`, bias: `dense.${i}.bias` };
+}
+
 /** activation(x Wᵀ + bias): float [b, in] → [b, out]. */
-export function dense(b: GraphBuilder, x: Value, name: string, head: DenseHead): Value {
+export function dense(
+  b: GraphBuilder,
+  x: Value,
+  name: string,
+  head: { weight: Value; bias: Value | undefined; activation: DenseHead["activation"] },
+): Value {
   return b.scope(name, () => {
-    const weight = b.initializer(`${name}.weight`, head.weight);
-    const bias = head.bias === null ? undefined : b.initializer(`${name}.bias`, head.bias);
-    const out = b.gemm(x, weight, bias, { transB: true });
+    const out = b.gemm(x, head.weight, head.bias, { transB: true });
     return head.activation === "tanh" ? b.tanh(out) : out;
   });
 }

@@ -3,7 +3,13 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import { EMBEDDING_NORM, POSITIONS, WORD_EMBEDDINGS } from "./bert.ts";
 import { maskBias } from "./blocks.ts";
 import { ConfigFields } from "./config-fields.ts";
-import { blockContext, type EncoderBlocks, type EncoderInputs, type WeightProvider } from "./encoder-parts.ts";
+import {
+  type BuildOptions,
+  blockContext,
+  type EncoderBlocks,
+  type EncoderInputs,
+  type WeightProvider,
+} from "./encoder-parts.ts";
 import { buildPostNorm, type LayerNames, layerShapes, type PostNormConfig } from "./post-norm.ts";
 
 export interface DistilBertConfig extends PostNormConfig {
@@ -28,7 +34,7 @@ export function parseDistilBertConfig(json: unknown): DistilBertConfig {
   return config;
 }
 
-function layerNames(layer: number): LayerNames {
+export function distilBertLayerNames(layer: number): LayerNames {
   const prefix = `transformer.layer.${layer}`;
   return {
     attention: {
@@ -53,22 +59,22 @@ export function distilBertWeightShapes(config: DistilBertConfig): Map<string, nu
     [`${EMBEDDING_NORM}.bias`, [d]],
   ]);
   for (let layer = 0; layer < config.layers; layer++)
-    for (const [name, shape] of layerShapes(layerNames(layer), config)) shapes.set(name, shape);
+    for (const [name, shape] of layerShapes(distilBertLayerNames(layer), config)) shapes.set(name, shape);
   return shapes;
 }
 
-/** @param options.forTraining see BlockContext.inParts */
+/** The encoder's layers. */
 export function buildDistilBert(
   b: GraphBuilder,
   config: DistilBertConfig,
   weight: WeightProvider,
   inputs: EncoderInputs,
-  options: { forTraining?: boolean } = {},
+  options: BuildOptions = {},
 ): EncoderBlocks {
   const { context, mask } = blockContext(b, weight, WORD_EMBEDDINGS, inputs, options);
   const extra = b.scope("embeddings", () => b.slice(weight(POSITIONS), 0, 0, b.shapeOf(inputs.inputIds, 1, 2)));
-  const names = { words: WORD_EMBEDDINGS, norm: EMBEDDING_NORM, layer: layerNames };
-  return buildPostNorm(context, config, names, inputs, { extra, bias: maskBias(b, mask), mask });
+  const names = { words: WORD_EMBEDDINGS, norm: EMBEDDING_NORM, layer: distilBertLayerNames };
+  return buildPostNorm(context, config, names, inputs, { extra, bias: maskBias(b, mask), mask, dropsAttended: false });
 }
 
 /** "distilbert.transformer…" and wrappers of sentence-transformers lose their prefix. */

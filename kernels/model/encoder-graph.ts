@@ -2,11 +2,13 @@
 import { GraphBuilder } from "../graph/builder.ts";
 import type { Graph } from "../graph/ir.ts";
 import { type Tensor, tensor } from "../graph/tensor.ts";
+import type { Lora } from "../protocol/run-files.ts";
 import { type Architecture, weightShapes } from "./architecture.ts";
 import { buildBert } from "./bert.ts";
-import { checkDense, type DenseHead, dense } from "./dense.ts";
+import { checkDense, type DenseHead, dense, denseNames } from "./dense.ts";
 import { buildDistilBert } from "./distilbert.ts";
-import type { EncoderBlocks, EncoderInputs, WeightProvider } from "./encoder-parts.ts";
+import type { BuildOptions, EncoderBlocks, EncoderInputs, WeightProvider } from "./encoder-parts.ts";
+import { Adapters } from "./lora.ts";
 import { buildMpnet } from "./mpnet.ts";
 import { l2Normalise, type Pooling, pool } from "./pooling.ts";
 import { buildRoberta } from "./roberta.ts";
@@ -21,7 +23,9 @@ export interface EncoderGraphOptions {
   normalise: boolean;
   /** With an input of its own that says which tokens count in the pooling (InstructOR). Default false: all tokens do. */
   poolingMask?: boolean;
-  /** In the graph, or one graph input each (named as the tensor). Dense heads are always in the graph. */
+  /** Low-rank adapters, whose weights are among the weights (lora.ts). Default none. */
+  lora?: Lora | null;
+  /** In the graph, or one graph input each (named as the tensor; of dense heads, as `denseNames`). */
   weightsAs: "initializers" | "inputs";
   /** Default "float32". */
   dtype?: "float32" | "float64";
@@ -63,7 +67,7 @@ export function buildTokens(
   architecture: Architecture,
   weight: WeightProvider,
   inputs: EncoderInputs,
-  options: { forTraining?: boolean } = {},
+  options: BuildOptions = {},
 ): EncoderBlocks {
   switch (architecture.family) {
     case "bert":
@@ -98,16 +102,21 @@ export function buildEncoderGraph(architecture: Architecture, weights: Weights, 
   const inputIds = b.input("input_ids", "int64", ["b", "t"]);
   const attentionMask = b.input("attention_mask", "int64", ["b", "t"]);
   const provider = provideWeights(b, weights, options);
-  const { tokens, mask } = buildTokens(b, architecture, provider, { inputIds, attentionMask });
+  const adapters = options.lora ? new Adapters(architecture, options.lora, provider, null) : undefined;
+  const { tokens, mask } = buildTokens(b, architecture, provider, { inputIds, attentionMask }, { adapters });
   const counted = options.poolingMask
     ? b.cast(b.input("pooling_mask", "int64", ["b", "t"]), options.dtype ?? "float32")
     : mask;
   let vectors = pool(b, tokens, counted, options.pooling);
   heads.forEach((head, i) => {
+    const names = denseNames(i);
+    const dtype = options.dtype ?? "float32";
+    const own = (name: string, value: Tensor) =>
+      options.weightsAs === "inputs" ? b.input(name, dtype, value.dims) : b.initializer(name, inDtype(value, dtype));
     vectors = dense(b, vectors, `dense.${i}`, {
-      ...head,
-      weight: inDtype(head.weight, options.dtype ?? "float32"),
-      bias: head.bias && inDtype(head.bias, options.dtype ?? "float32"),
+      weight: own(names.weight, head.weight),
+      bias: head.bias === null ? undefined : own(names.bias, head.bias),
+      activation: head.activation,
     });
   });
   b.output(options.normalise ? l2Normalise(b, vectors) : vectors, "sentence_embedding");

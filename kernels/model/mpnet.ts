@@ -6,7 +6,13 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import { EMBEDDING_NORM, POSITIONS, readPostNorm, WORD_EMBEDDINGS } from "./bert.ts";
 import { maskBias } from "./blocks.ts";
 import { badConfig, ConfigFields } from "./config-fields.ts";
-import { blockContext, type EncoderBlocks, type EncoderInputs, type WeightProvider } from "./encoder-parts.ts";
+import {
+  type BuildOptions,
+  blockContext,
+  type EncoderBlocks,
+  type EncoderInputs,
+  type WeightProvider,
+} from "./encoder-parts.ts";
 import { buildPostNorm, type LayerNames, layerShapes, type PostNormConfig, paddedPositions } from "./post-norm.ts";
 import { relativeBias } from "./relative-bias.ts";
 
@@ -38,7 +44,7 @@ export function parseMpnetConfig(json: unknown): MpnetConfig {
   return config;
 }
 
-function layerNames(layer: number): LayerNames {
+export function mpnetLayerNames(layer: number): LayerNames {
   const prefix = `encoder.layer.${layer}`;
   return {
     attention: {
@@ -64,17 +70,17 @@ export function mpnetWeightShapes(config: MpnetConfig): Map<string, number[]> {
     [RELATIVE_BIAS, [config.buckets, config.heads]],
   ]);
   for (let layer = 0; layer < config.layers; layer++)
-    for (const [name, shape] of layerShapes(layerNames(layer), config)) shapes.set(name, shape);
+    for (const [name, shape] of layerShapes(mpnetLayerNames(layer), config)) shapes.set(name, shape);
   return shapes;
 }
 
-/** @param options.forTraining see BlockContext.inParts */
+/** The encoder's layers. */
 export function buildMpnet(
   b: GraphBuilder,
   config: MpnetConfig,
   weight: WeightProvider,
   inputs: EncoderInputs,
-  options: { forTraining?: boolean } = {},
+  options: BuildOptions = {},
 ): EncoderBlocks {
   const { context, mask } = blockContext(b, weight, WORD_EMBEDDINGS, inputs, options);
   const extra = b.scope("embeddings", () =>
@@ -85,6 +91,6 @@ export function buildMpnet(
     maxDistance: MAX_DISTANCE,
   });
   const bias = b.add(relative, maskBias(b, mask)); // [b, heads, t, t], once for all layers
-  const names = { words: WORD_EMBEDDINGS, norm: EMBEDDING_NORM, layer: layerNames };
+  const names = { words: WORD_EMBEDDINGS, norm: EMBEDDING_NORM, layer: mpnetLayerNames };
   return buildPostNorm(context, config, names, inputs, { extra, bias, mask });
 }

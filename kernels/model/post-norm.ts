@@ -1,7 +1,7 @@
 /** The layers that BERT, RoBERTa, DistilBERT and MPNet share: each block's result is added, then normalised. */
 import type { GraphBuilder, Value } from "../graph/builder.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { type AttentionNames, type BlockContext, feedForward, layerNorm, selfAttention } from "./blocks.ts";
+import { type AttentionNames, type BlockContext, drop, feedForward, layerNorm, selfAttention } from "./blocks.ts";
 import type { Activation } from "./config-fields.ts";
 import type { EncoderBlocks, EncoderInputs } from "./encoder-parts.ts";
 
@@ -49,6 +49,9 @@ export function layerShapes(names: LayerNames, { hiddenSize: d, ffnSize: f }: Po
  * Embedding rows, summed and normalised, then the layers.
  *
  * @param extra  [b·t, d] or something that broadcasts to [b, t, d] once reshaped: positions, types
+ * Dropout as in Hugging Face's code: after the embeddings' norm, on the attention's weights, on the results of both blocks
+ * (`dropsAttended: false`, DistilBERT: of the second only).
+ *
  * @param bias   added to the scores of every layer, [b or 1, heads or 1, t or 1, t]
  */
 export function buildPostNorm(
@@ -56,7 +59,7 @@ export function buildPostNorm(
   config: PostNormConfig,
   names: { words: string; norm: string; layer: (layer: number) => LayerNames },
   inputs: EncoderInputs,
-  parts: { extra: Value; bias: Value; mask: Value },
+  parts: { extra: Value; bias: Value; mask: Value; dropsAttended?: boolean },
 ): EncoderBlocks {
   const { b, sizes, weight } = context;
   const { hiddenSize: d, heads, layerNormEps } = config;
@@ -70,16 +73,17 @@ export function buildPostNorm(
     return { words, embedded: layerNorm(context, b.reshape(sum, [-1, d]), names.norm, layerNormEps) };
   });
 
-  let hidden = embedded; // [b·t, d]
+  let hidden = drop(context, embedded, "embeddings"); // [b·t, d]
   for (let layer = 0; layer < config.layers; layer++) {
     const at = names.layer(layer);
     hidden = b.scope(`layer.${layer}`, () => {
       const attended = selfAttention(context, hidden, at.attention, attention, parts.bias);
-      const middle = layerNorm(context, b.add(attended, hidden), at.attentionNorm, layerNormEps);
+      const dropped = parts.dropsAttended === false ? attended : drop(context, attended, at.attention.output);
+      const middle = layerNorm(context, b.add(dropped, hidden), at.attentionNorm, layerNormEps);
       return b.scope("ffn", () =>
         layerNorm(
           context,
-          b.add(feedForward(context, middle, at, config.activation), middle),
+          b.add(drop(context, feedForward(context, middle, at, config.activation), at.output), middle),
           at.outputNorm,
           layerNormEps,
         ),

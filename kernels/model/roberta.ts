@@ -16,7 +16,13 @@ import {
 } from "./bert.ts";
 import { maskBias } from "./blocks.ts";
 import { badConfig, ConfigFields } from "./config-fields.ts";
-import { blockContext, type EncoderBlocks, type EncoderInputs, type WeightProvider } from "./encoder-parts.ts";
+import {
+  type BuildOptions,
+  blockContext,
+  type EncoderBlocks,
+  type EncoderInputs,
+  type WeightProvider,
+} from "./encoder-parts.ts";
 import { buildPostNorm, paddedPositions } from "./post-norm.ts";
 
 export interface RobertaConfig extends BertConfig {
@@ -39,13 +45,13 @@ export function parseRobertaConfig(json: unknown): RobertaConfig {
 
 export const robertaWeightShapes = (config: RobertaConfig): Map<string, number[]> => bertWeightShapes(config);
 
-/** @param options.forTraining see BlockContext.inParts */
+/** The encoder's layers. */
 export function buildRoberta(
   b: GraphBuilder,
   config: RobertaConfig,
   weight: WeightProvider,
   inputs: EncoderInputs,
-  options: { forTraining?: boolean } = {},
+  options: BuildOptions = {},
 ): EncoderBlocks {
   const { context, mask } = blockContext(b, weight, WORD_EMBEDDINGS, inputs, options);
   const extra = b.scope("embeddings", () => {

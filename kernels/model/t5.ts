@@ -4,9 +4,15 @@
  * InstructOR), v1.1 a gated one with GELU in the tanh form (Shazeer 2020).
  */
 import type { GraphBuilder, Value } from "../graph/builder.ts";
-import { activate, type BlockContext, feedForward, linear, maskBias, rmsNorm, selfAttention } from "./blocks.ts";
+import { activate, type BlockContext, drop, linear, maskBias, rmsNorm, selfAttention } from "./blocks.ts";
 import { type Activation, badConfig, ConfigFields, unsupported } from "./config-fields.ts";
-import { blockContext, type EncoderBlocks, type EncoderInputs, type WeightProvider } from "./encoder-parts.ts";
+import {
+  type BuildOptions,
+  blockContext,
+  type EncoderBlocks,
+  type EncoderInputs,
+  type WeightProvider,
+} from "./encoder-parts.ts";
 import { tokensOf } from "./post-norm.ts";
 import { relativeBias } from "./relative-bias.ts";
 
@@ -60,7 +66,7 @@ export function parseT5Config(json: unknown): T5Config {
 export const T5_WORDS = "shared.weight";
 const FINAL_NORM = "encoder.final_layer_norm";
 
-function blockNames(block: number) {
+export function t5BlockNames(block: number) {
   const attention = `encoder.block.${block}.layer.0`;
   const ffn = `encoder.block.${block}.layer.1`;
   return {
@@ -87,7 +93,7 @@ export function t5WeightShapes(config: T5Config): Map<string, number[]> {
     [RELATIVE_BIAS, [config.buckets, config.heads]],
   ]);
   for (let block = 0; block < config.layers; block++) {
-    const names = blockNames(block);
+    const names = t5BlockNames(block);
     const { query, key, value, output } = names.attention;
     for (const name of [query, key, value]) shapes.set(`${name}.weight`, [inner, d]);
     shapes.set(`${output}.weight`, [d, inner]);
@@ -102,20 +108,28 @@ export function t5WeightShapes(config: T5Config): Map<string, number[]> {
 }
 
 /** wo(act(wi x)), or gated wo(act(wi_0 x) · wi_1 x). */
-function t5FeedForward(context: BlockContext, x: Value, names: ReturnType<typeof blockNames>, config: T5Config): Value {
-  if (!config.gated) return feedForward(context, x, names, config.activation, false);
+function t5FeedForward(
+  context: BlockContext,
+  x: Value,
+  names: ReturnType<typeof t5BlockNames>,
+  config: T5Config,
+): Value {
+  if (!config.gated) {
+    const active = activate(context, linear(context, x, names.inner, false), config.activation);
+    return linear(context, drop(context, active, `${names.output}.inner`), names.output, false);
+  }
   const gate = activate(context, linear(context, x, `${names.inner}_0`, false), config.activation);
   const product = context.b.mul(gate, linear(context, x, `${names.inner}_1`, false));
-  return linear(context, product, names.output, false);
+  return linear(context, drop(context, product, `${names.output}.inner`), names.output, false);
 }
 
-/** @param options.forTraining see BlockContext.inParts */
+/** The encoder's layers. Dropout as in Hugging Face's code: after the embeddings, on weights and results of each block, in the feed-forward, at the end. */
 export function buildT5(
   b: GraphBuilder,
   config: T5Config,
   weight: WeightProvider,
   inputs: EncoderInputs,
-  options: { forTraining?: boolean } = {},
+  options: BuildOptions = {},
 ): EncoderBlocks {
   const { context, mask } = blockContext(b, weight, T5_WORDS, inputs, options);
   const { heads, headSize, hiddenSize: d, normEps } = config;
@@ -124,19 +138,20 @@ export function buildT5(
   const bias = b.add(relative, maskBias(b, mask)); // [b, heads, t, t], once for all blocks
   const attention = { heads, headSize, scale: 1, hasBias: false };
 
-  let hidden = words;
+  let hidden = drop(context, words, "embeddings");
   for (let block = 0; block < config.layers; block++) {
-    const names = blockNames(block);
+    const names = t5BlockNames(block);
     hidden = b.scope(`block.${block}`, () => {
       const rows = rmsNorm(context, hidden, names.attentionNorm, normEps);
-      const attended = b.add(hidden, selfAttention(context, rows, names.attention, attention, bias));
+      const mixed = selfAttention(context, rows, names.attention, attention, bias);
+      const attended = b.add(hidden, drop(context, mixed, names.attention.output));
       return b.scope("ffn", () => {
         const inner = rmsNorm(context, attended, names.ffnNorm, normEps);
-        return b.add(attended, t5FeedForward(context, inner, names, config));
+        return b.add(attended, drop(context, t5FeedForward(context, inner, names, config), names.output));
       });
     });
   }
-  const last = b.scope("final", () => rmsNorm(context, hidden, FINAL_NORM, normEps));
+  const last = b.scope("final", () => drop(context, rmsNorm(context, hidden, FINAL_NORM, normEps), FINAL_NORM));
   return { tokens: tokensOf(b, last, inputs, context.sizes, d), mask, words };
 }
 

@@ -53,6 +53,15 @@ export function adamw(
   }
 }
 
+/** sum ← sum + g, n numbers. */
+export function add(sum: usize, g: usize, n: u32): void {
+  const bytes: usize = (<usize>(n & ~3)) << 2;
+  let i: usize = 0;
+  for (; i < bytes; i += 16) v128.store(sum + i, f32x4.add(v128.load(sum + i), v128.load(g + i)));
+  const end: usize = (<usize>n) << 2;
+  for (; i < end; i += 4) store<f32>(sum + i, load<f32>(sum + i) + load<f32>(g + i));
+}
+
 /** Sum of squares in float64, always in the same order. NaN or infinity when one of the numbers is. */
 export function sumOfSquares(g: usize, n: u32): f64 {
   let sum0 = f64x2.splat(0);

@@ -2,40 +2,53 @@
 import { readFileSync } from "node:fs";
 import { freemem } from "node:os";
 import { formatBytes } from "../encode/embedding-set.ts";
-import { type BertConfig, bertWeightShapes, WORD_EMBEDDINGS } from "../model/bert.ts";
+import { elementCount } from "../graph/tensor.ts";
+import { type Architecture, architectureSizes, weightShapes } from "../model/architecture.ts";
+import { layerOf, wordTable } from "../model/layers.ts";
+import { loraShapes } from "../model/lora.ts";
 import { ParallaxError } from "../protocol/errors.ts";
+import type { RunConfig } from "../protocol/run-files.ts";
 
-export interface TrainingSize {
-  batchSize: number;
-  /** Longest text of a batch, in tokens. */
-  tokens: number;
-  freezeWordEmbeddings: boolean;
-}
+export type TrainingSize = Pick<
+  RunConfig,
+  "batchSize" | "accumulate" | "chunk" | "maxTokens" | "freezeWordEmbeddings" | "freezeLayers" | "lora" | "dropout"
+> & { negatives: number };
 
 /** Node, ONNX Runtime and the tokenizer, before any model. */
 const PROCESS_BYTES = 150e6;
 
+/** Numbers that the optimiser moves. */
+export function trainedCount(model: Architecture, size: TrainingSize): number {
+  if (size.lora !== null)
+    return [...loraShapes(model, size.lora).values()].reduce((sum, dims) => sum + elementCount(dims), 0);
+  let trained = 0;
+  for (const [name, dims] of weightShapes(model)) {
+    const isFrozen = size.freezeLayers > 0 && layerOf(name, model) < size.freezeLayers;
+    if (!isFrozen && !(size.freezeWordEmbeddings && name === wordTable(model))) trained += elementCount(dims);
+  }
+  return trained;
+}
+
 /**
- * Resident memory of a trainer, in bytes: weights and optimiser (16 a trained weight, 4 a frozen one), a second copy of
- * the weights for the evaluation, and what the backward pass keeps of the forward pass.
+ * Resident memory of a trainer, in bytes: weights and optimiser (16 a trained weight, 20 where gradients are summed up, 4
+ * a frozen one), a second copy of the weights for the evaluation, and what the backward pass keeps of the forward pass.
  *
  * Per token and layer it keeps about 14 vectors of size d and 4 of the inner layer, and per pair of tokens and head two
- * numbers; the arena of ONNX Runtime holds about 1.3 times that. An upper bound: it takes every text to have `tokens`
- * tokens, and texts that are shorter need less.
+ * numbers; the arena of ONNX Runtime holds about 1.3 times that. An upper bound: it takes every text to have `maxTokens`
+ * tokens, and texts that are shorter need less. Layers below the lowest trained one keep nothing.
  */
-export function estimateMemory(config: BertConfig, size: TrainingSize): number {
-  let trained = 0;
-  let frozen = 0;
-  for (const [name, dims] of bertWeightShapes(config)) {
-    const count = dims.reduce((product, dim) => product * dim, 1);
-    if (size.freezeWordEmbeddings && name === WORD_EMBEDDINGS) frozen += count;
-    else trained += count;
-  }
-  const texts = 2 * size.batchSize;
-  const perToken = config.layers * (14 * config.hiddenSize + 4 * config.ffnSize);
-  const perPair = config.layers * config.heads * 2;
-  const activations = 4 * texts * size.tokens * (perToken + perPair * size.tokens);
-  return PROCESS_BYTES + 16 * trained + 4 * frozen + 4 * (trained + frozen) + 1.3 * activations;
+export function estimateMemory(model: Architecture, size: TrainingSize): number {
+  const { hiddenSize, ffnSize, heads, layers, parameters } = architectureSizes(model);
+  const trained = trainedCount(model, size);
+  const sums = size.accumulate > 1 || size.chunk !== null;
+  const texts = Math.min((2 + size.negatives) * size.batchSize, size.chunk ?? Number.POSITIVE_INFINITY);
+  const kept = layers - Math.min(layers - 1, size.freezeLayers);
+  const dropped = size.dropout > 0 ? 0.5 : 0; // masks of a byte, and the values before and after them
+  const perToken = kept * ((14 + 4 * dropped) * hiddenSize + 4 * ffnSize);
+  const perPair = kept * heads * (2 + 2 * dropped);
+  const activations = 4 * texts * size.maxTokens * (perToken + perPair * size.maxTokens);
+  const frozen = Math.max(0, parameters - (size.lora === null ? trained : 0));
+  return PROCESS_BYTES + (sums ? 20 : 16) * trained + 4 * frozen + 4 * parameters + 1.3 * activations;
 }
 
 /** Memory that can be had without swapping: on Linux what the kernel would give, elsewhere what is free. */
@@ -46,21 +59,21 @@ export function availableMemory(): number {
 }
 
 /** @throws {ParallaxError} train.not-enough-memory with the batch size that would fit. */
-export function checkMemory(config: BertConfig, size: TrainingSize, available = availableMemory()): number {
-  const needed = estimateMemory(config, size);
+export function checkMemory(model: Architecture, size: TrainingSize, available = availableMemory()): number {
+  const needed = estimateMemory(model, size);
   if (needed <= available) return needed;
   let batchSize = size.batchSize;
-  while (batchSize > 2 && estimateMemory(config, { ...size, batchSize }) > available)
+  while (batchSize > 2 && estimateMemory(model, { ...size, batchSize }) > available)
     batchSize = Math.floor(batchSize / 2);
   throw new ParallaxError(
     "train.not-enough-memory",
-    `Training with batches of ${size.batchSize} pairs of up to ${size.tokens} tokens needs about ${formatBytes(needed)}; ${formatBytes(available)} are free. Nothing was started.`,
+    `Training with batches of ${size.batchSize} pairs of up to ${size.maxTokens} tokens needs about ${formatBytes(needed)}; ${formatBytes(available)} are free. Nothing was started.`,
     {
       kind: "environment",
       hint:
         batchSize < size.batchSize
-          ? `Use batchSize ${batchSize}, or shorter texts (maxTokens).`
-          : "Close other programs, or train a smaller encoder.",
+          ? `Use chunk ${2 * batchSize}, which keeps the batch; or batchSize ${batchSize}, or shorter texts (maxTokens).`
+          : "Close other programs, or train adapters (lora) or a smaller encoder.",
       details: { neededBytes: needed, availableBytes: available, batchSize },
     },
   );

@@ -9,6 +9,7 @@ import { writeSafetensors } from "../encode/safetensors.ts";
 import { writeFileAtomically } from "../files/atomic-file.ts";
 import { encodeModel } from "../graph/onnx-write.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import type { DenseHead } from "../model/dense.ts";
 import { buildEncoderGraph } from "../model/encoder-graph.ts";
 import type { Weights } from "../model/weights.ts";
 import { ParallaxError } from "../protocol/errors.ts";
@@ -18,8 +19,12 @@ import { modelCard } from "./card.ts";
 export interface Exportable {
   readonly spec: EncoderSpec;
   readonly dimensions: number;
-  /** Current values of all weights of the encoder, by plain name. */
+  /** Current values of all weights of the encoder, by plain name; adapters are merged into them. */
   readonly weights: Weights;
+  /** Dense heads as they are now. */
+  readonly dense: readonly DenseHead[];
+  /** The adapters by themselves, or null. */
+  readonly adapters: ReadonlyMap<string, Tensor> | null;
   /** Tensors of the source that the encoder does not use (the pooler), kept for others. */
   readonly unused: ReadonlyMap<string, Tensor>;
   /** The exported folder as `loadEncoder` would load it. */
@@ -90,19 +95,26 @@ async function orExplain(target: string, work: () => void): Promise<void> {
   }
 }
 
-function writeModelFolder(folder: string, config: RunConfig, { spec, dimensions, weights, unused }: Exportable): void {
+function writeModelFolder(folder: string, config: RunConfig, exported: Exportable): void {
+  const { spec, weights, dense, adapters, unused } = exported;
   const { model, pooling } = spec;
   if (model === undefined || pooling === null)
     throw new ParallaxError("bug.invariant", "Only encoders with weights and a pooling are trained.", { kind: "bug" });
   mkdirSync(path.join(folder, "onnx"), { recursive: true });
-  mkdirSync(path.join(folder, "2_Normalize"), { recursive: true });
   const json = (name: string, value: unknown) =>
     writeFileAtomically(path.join(folder, name), [`${JSON.stringify(value, null, 2)}\n`]);
 
   const tensors = new Map<string, Tensor>(weights.names().map((name) => [name, weights.get(name)]));
   for (const [name, tensor] of unused) tensors.set(name, tensor);
   writeSafetensors(path.join(folder, "model.safetensors"), tensors);
-  const graph = buildEncoderGraph(model, weights, { pooling, normalise: spec.normalise, weightsAs: "initializers" });
+  const poolingMask = spec.promptPooling === "exclude";
+  const graph = buildEncoderGraph(model, weights, {
+    pooling,
+    dense,
+    normalise: spec.normalise,
+    poolingMask,
+    weightsAs: "initializers",
+  });
   writeFileAtomically(path.join(folder, "onnx/model.onnx"), [encodeModel(graph)]);
 
   const source = path.dirname(spec.weights.file);
@@ -112,26 +124,52 @@ function writeModelFolder(folder: string, config: RunConfig, { spec, dimensions,
     dtype: ___,
     ...kept
   } = readJsonFile(path.join(source, "config.json")) ?? {};
-  json("config.json", { ...kept, architectures: ["BertModel"], model_type: "bert", torch_dtype: "float32" });
-  copyFileSync(spec.tokenizer, path.join(folder, "tokenizer.json"));
+  const type = typeof kept.model_type === "string" ? kept.model_type : model.family;
+  json("config.json", {
+    ...kept,
+    architectures: [MODEL_CLASSES[type] ?? "BertModel"],
+    model_type: type,
+    torch_dtype: "float32",
+  });
+  copyTokenizer(spec, folder);
   json("tokenizer_config.json", tokenizerConfig(spec));
-  json("modules.json", [
-    { idx: 0, name: "0", path: "", type: "sentence_transformers.models.Transformer" },
-    { idx: 1, name: "1", path: "1_Pooling", type: "sentence_transformers.models.Pooling" },
-    ...(spec.normalise
-      ? [{ idx: 2, name: "2", path: "2_Normalize", type: "sentence_transformers.models.Normalize" }]
-      : []),
-  ]);
+  const modules = [
+    { path: "", type: "Transformer" },
+    { path: "1_Pooling", type: "Pooling" },
+    ...dense.map((_, i) => ({ path: `${i + 2}_Dense`, type: "Dense" })),
+    ...(spec.normalise ? [{ path: `${dense.length + 2}_Normalize`, type: "Normalize" }] : []),
+  ];
+  json(
+    "modules.json",
+    modules.map((module, idx) => ({
+      ...{ idx, name: String(idx), path: module.path },
+      type: `sentence_transformers.models.${module.type}`,
+    })),
+  );
+  if (spec.normalise) mkdirSync(path.join(folder, `${dense.length + 2}_Normalize`), { recursive: true });
   json("1_Pooling/config.json", {
-    word_embedding_dimension: dimensions,
+    word_embedding_dimension: model.config.hiddenSize,
     pooling_mode_cls_token: pooling === "cls",
     pooling_mode_mean_tokens: pooling === "mean",
     pooling_mode_max_tokens: pooling === "max",
-    pooling_mode_mean_sqrt_len_tokens: false,
-    pooling_mode_weightedmean_tokens: false,
-    pooling_mode_lasttoken: false,
-    include_prompt: spec.promptPooling === "include",
+    pooling_mode_mean_sqrt_len_tokens: pooling === "mean-sqrt-length",
+    pooling_mode_weightedmean_tokens: pooling === "weighted-mean",
+    pooling_mode_lasttoken: pooling === "last-token",
+    include_prompt: !poolingMask,
   });
+  dense.forEach(({ weight, bias, activation }, i) => {
+    const at = `${i + 2}_Dense`;
+    json(`${at}/config.json`, {
+      ...{ in_features: weight.dims[1], out_features: weight.dims[0], bias: bias !== null },
+      activation_function: `torch.nn.modules.${activation === "tanh" ? "activation.Tanh" : "linear.Identity"}`,
+    });
+    writeSafetensors(
+      path.join(folder, at, "model.safetensors"),
+      new Map([["linear.weight", weight], ...(bias === null ? [] : [["linear.bias", bias] as const])]),
+    );
+  });
+  if (adapters !== null && config.lora !== null)
+    writeAdapter(path.join(folder, "adapter"), config, config.lora, adapters);
   json("sentence_bert_config.json", { max_seq_length: spec.maxTokens, do_lower_case: spec.lowerCase });
   json("config_sentence_transformers.json", {
     __version__: { parallax: config.parallaxVersion },
@@ -139,6 +177,56 @@ function writeModelFolder(folder: string, config: RunConfig, { spec, dimensions,
     default_prompt_name: spec.defaultPrompt,
     similarity_fn_name: spec.similarity,
   });
+}
+
+/** The class that Python loads the encoder alone with, by model_type. */
+const MODEL_CLASSES: Readonly<Record<string, string>> = {
+  bert: "BertModel",
+  roberta: "RobertaModel",
+  "xlm-roberta": "XLMRobertaModel",
+  camembert: "CamembertModel",
+  distilbert: "DistilBertModel",
+  mpnet: "MPNetModel",
+  t5: "T5EncoderModel",
+  mt5: "MT5EncoderModel",
+};
+
+/** The tokenizer's files under their own names. */
+function copyTokenizer(spec: EncoderSpec, folder: string): void {
+  const source = path.dirname(spec.tokenizer);
+  copyFileSync(spec.tokenizer, path.join(folder, path.basename(spec.tokenizer)));
+  for (const name of ["merges.txt", "special_tokens_map.json", "spiece.model", "sentencepiece.bpe.model", "vocab.txt"])
+    if (existsSync(path.join(source, name))) copyFileSync(path.join(source, name), path.join(folder, name));
+}
+
+/** The adapters by themselves, as PEFT keeps them: they go onto the source's weights. */
+function writeAdapter(
+  folder: string,
+  config: RunConfig,
+  lora: NonNullable<RunConfig["lora"]>,
+  adapters: ReadonlyMap<string, Tensor>,
+): void {
+  mkdirSync(folder, { recursive: true });
+  writeSafetensors(
+    path.join(folder, "adapter_model.safetensors"),
+    new Map([...adapters].map(([name, value]) => [`base_model.model.${name}`, value])),
+  );
+  const modules = [...adapters.keys()].filter((name) => name.endsWith(".lora_A.weight"));
+  const facts = {
+    peft_type: "LORA",
+    task_type: "FEATURE_EXTRACTION",
+    base_model_name_or_path: config.encoder.name,
+    r: lora.rank,
+    lora_alpha: lora.alpha,
+    lora_dropout: lora.dropout,
+    target_modules: modules.map((name) => name.slice(0, -".lora_A.weight".length)),
+    bias: "none",
+    fan_in_fan_out: false,
+    inference_mode: true,
+    init_lora_weights: true,
+    modules_to_save: null,
+  };
+  writeFileAtomically(path.join(folder, "adapter_config.json"), [`${JSON.stringify(facts, null, 2)}\n`]);
 }
 
 /** sentence-transformers knows prefixes only: templates that end with the text. */
@@ -157,6 +245,8 @@ function promptPrefixes(spec: EncoderSpec, config: RunConfig): Record<string, st
 function tokenizerConfig(spec: EncoderSpec): Record<string, unknown> {
   const own = readJsonFile(path.join(path.dirname(spec.tokenizer), "tokenizer_config.json"));
   if (own !== undefined) return own;
+  if (spec.model?.family !== "bert" || !spec.tokenizer.endsWith(".json"))
+    return { tokenizer_class: "PreTrainedTokenizerFast", model_max_length: spec.maxTokens };
   const tokenizer = readJsonFile(spec.tokenizer) ?? {};
   const normaliser = tokenizer.normalizer as { lowercase?: boolean } | null | undefined;
   return {

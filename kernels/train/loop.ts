@@ -136,7 +136,7 @@ class Run {
     this.#log(
       `${engine.describe()}; ${rows.length} pairs, batch ${config.batchSize}, ${config.steps} steps, ${plan.batchesPerEpoch} a pass over the data`,
     );
-    checkMemory(engine.bert, { ...config, tokens: config.maxTokens });
+    checkMemory(engine.model, { ...config, negatives: config.data.negatives });
 
     const start = this.#restore();
     this.#write({ step: start });
@@ -217,9 +217,11 @@ class Run {
     // Signals and timers get their turn.
     await setImmediate();
     const engine = this.#engine!;
-    const batch = plan.at(step);
-    const loss = await engine.step([...batch.rows].map((row) => rows[row]!));
-    return { loss, gradNorm: engine.memory.gradientNorm(), progress: batch.progress };
+    const { accumulate } = this.#config;
+    const batches = Array.from({ length: accumulate }, (_, i) => plan.at((step - 1) * accumulate + i + 1));
+    const chosen = batches.flatMap((batch) => [...batch.rows].map((row) => rows[row]!));
+    const loss = await engine.step(chosen, step);
+    return { loss, gradNorm: engine.memory.gradientNorm(), progress: batches.at(-1)!.progress };
   }
 
   async #step(step: number, rows: readonly TrainingRow[], plan: BatchPlan): Promise<void> {

@@ -2,8 +2,8 @@
 import type { Task } from "../data/task.ts";
 import { taskToFile } from "../data/task.ts";
 import { isDefaultReference } from "../encode/default-encoder.ts";
+import { weightsDigest } from "../encode/encoder-digests.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
-import { fileSha256 } from "../encode/file-digest.ts";
 import { readPrompt } from "../encode/prompt-template.ts";
 import { ParallaxError } from "../protocol/errors.ts";
 import type { RunConfig } from "../protocol/run-files.ts";
@@ -37,27 +37,27 @@ export async function newRun(
 ): Promise<{ folder: string; config: RunConfig; report: PairsReport; memoryBytes: number }> {
   const { spec, rows, source, evaluation } = asked;
   checkOptions(asked.recipe);
-  const { bert, pooling } = trainable(spec);
+  const { model, pooling, dimensions } = trainable(spec);
   const report = inspectPairs(rows, asked.recipe.batchSize ?? 32);
   needsEvaluation(asked);
   const { evaluateEvery, patience, ...recipe } = fillRecipe(asked.recipe, rows, {
     most: spec.maxTokens,
-    dimensions: bert.hiddenSize,
-    layers: bert.layers,
+    dimensions,
+    layers: model.config.layers,
   });
   const prompts = {
     anchor: readPrompt(recipe.prompts.anchor, spec.prompts).template,
     positive: readPrompt(recipe.prompts.positive, spec.prompts).template,
     negative: readPrompt(recipe.prompts.negative, spec.prompts).template,
   };
-  const memoryBytes = checkMemory(bert, { ...recipe, tokens: recipe.maxTokens });
+  const memoryBytes = checkMemory(model, recipe);
   const { folder, config } = createRun(asked.where, {
     ...recipe,
     prompts,
     encoder: {
       reference: isDefaultReference(spec.reference) ? spec.reference : spec.folder,
       name: spec.name,
-      weightsSha256: await fileSha256(spec.weights.file),
+      weightsSha256: await weightsDigest(spec, undefined),
       spec: { pooling, normalise: spec.normalise, maxTokens: spec.maxTokens, prompts: spec.prompts },
     },
     rows,
@@ -71,7 +71,7 @@ export async function newRun(
             patience,
           },
     provider: "cpu",
-    threads: asked.recipe.threads ?? trainingThreads(bert),
+    threads: asked.recipe.threads ?? trainingThreads(model),
   });
   return { folder, config, report, memoryBytes };
 }

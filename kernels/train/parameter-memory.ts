@@ -2,10 +2,11 @@
  * One flat WebAssembly memory for everything an optimiser touches. Its views are fed to ONNX Runtime as weights and
  * given to it as places for gradients, so a step copies nothing.
  *
- *   bytes:  | weights [N] | gradients [N] | first moments [N] | second moments [N] | sparse rows |
+ *   bytes:  | weights [N] | gradients [N] | first moments [N] | second moments [N] | sums [N]? | sparse rows |
  *
- * Weights with decay come first, then those without, each rounded up to a multiple of four numbers; the padding stays
- * zero. The memory never grows, because growing would detach the views.
+ * Weights of one learning rate and decay lie together, those with decay first, each rounded up to a multiple of four
+ * numbers; the padding stays zero. Sums of gradients are there when a step is made of several backward passes. The memory
+ * never grows, because growing would detach the views.
  */
 import { readFileSync } from "node:fs";
 import path from "node:path";
@@ -17,6 +18,8 @@ import { type WasmMemory, wasm } from "./wasm.ts";
 export interface ParameterShape {
   name: string;
   dims: readonly number[];
+  /** Factor on the learning rate; default 1. */
+  rate?: number;
 }
 
 /** A table of which a step touches few rows: word embeddings. */
@@ -56,6 +59,7 @@ interface Exports {
       number,
     ]
   ): void;
+  add(sum: number, gradient: number, n: number): void;
   sumOfSquares(address: number, n: number): number;
 }
 
@@ -69,28 +73,60 @@ export class ParameterMemory {
   readonly bytes: number;
   readonly sparse: SparseRows | null;
   readonly #exports: Exports;
-  /** Bytes of one of the four parts, and of its decayed beginning. */
+  /** Bytes of one of the parts. */
   readonly #part: number;
-  readonly #decayedBytes: number;
+  /** Stretches of a part with one learning rate and decay. */
+  readonly #groups: readonly { begin: number; bytes: number; decayed: boolean; rate: number }[];
+  readonly #sparseRate: number;
+  readonly #sums: Float32Array;
+  /** Where the gradient of the step is: the gradients, or their sums. */
+  readonly #gradientPart: number;
+  /** What the gradient of the step is to be divided by: batches that were summed up. */
+  #divisor = 1;
 
   /**
    * @param shapes trained weights, all filled with 0.
    * @param sparse a table trained row by row, or null.
+   * @param options.sums a step adds up several backward passes: `clear`, then `collect` after each of them.
    * @throws {ParallaxError} train.too-large when weights, gradients and moments need more than 4 GiB.
-   * Cost: 16 bytes a trained weight (12 for a sparse table, plus 4 for each row that a step may touch).
+   * Cost: 16 bytes a trained weight, 20 with sums (12 for a sparse table, plus 4 for each row that a step may touch).
    */
-  constructor(shapes: readonly ParameterShape[], sparse: SparseShape | null = null) {
-    const decayed = shapes.filter((shape) => isDecayed(shape.name, shape.dims));
-    const ordered = [...decayed, ...shapes.filter((shape) => !decayed.includes(shape))];
+  constructor(
+    shapes: readonly ParameterShape[],
+    sparse: SparseShape | null = null,
+    { sums = false }: { sums?: boolean } = {},
+  ) {
+    const isDecayedShape = (shape: ParameterShape) => isDecayed(shape.name, shape.dims);
+    const rates = [...new Set(shapes.map(({ rate = 1 }) => rate))];
+    const stretches = [true, false].flatMap((decayed) =>
+      rates.map((rate) => ({
+        decayed,
+        rate,
+        shapes: shapes.filter((shape) => isDecayedShape(shape) === decayed && (shape.rate ?? 1) === rate),
+      })),
+    );
+    const ordered = stretches.flatMap((stretch) => stretch.shapes);
     const sizes = ordered.map((shape) => shape.dims.reduce((product, dim) => product * dim, 1));
     const padded = sizes.map((size) => 4 * (Math.ceil(size / 4) * 4));
     this.#part = padded.reduce((sum, bytes) => sum + bytes, 0);
-    this.#decayedBytes = padded.slice(0, decayed.length).reduce((sum, bytes) => sum + bytes, 0);
+    const bytesOf = new Map(ordered.map((shape, i) => [shape, padded[i]!]));
+    let begin = 0;
+    this.#groups = stretches
+      .filter((stretch) => stretch.shapes.length > 0)
+      .map(({ decayed, rate, shapes: members }) => {
+        const bytes = members.reduce((sum, shape) => sum + bytesOf.get(shape)!, 0);
+        const group = { begin, bytes, decayed, rate };
+        begin += bytes;
+        return group;
+      });
+    const parts = sums ? 5 : 4;
+    this.#gradientPart = sums ? 4 : 1;
+    this.#sparseRate = sparse?.rate ?? 1;
     this.count = sizes.reduce((sum, size) => sum + size, 0);
     const tableBytes = sparse === null ? 0 : 4 * sparse.dims[0] * sparse.dims[1];
     const touchedBytes = sparse === null ? 0 : 4 * sparse.maxTouched * sparse.dims[1];
     // The first 64 bytes stay free, so that no view starts at address 0.
-    this.bytes = 64 + 4 * this.#part + 3 * tableBytes + touchedBytes;
+    this.bytes = 64 + parts * this.#part + 3 * tableBytes + touchedBytes;
     if (this.bytes > LIMIT - PAGE)
       throw new ParallaxError(
         "train.too-large",
@@ -118,14 +154,15 @@ export class ParameterMemory {
       return {
         name: shape.name,
         dims: shape.dims,
-        decayed: i < decayed.length,
+        decayed: isDecayedShape(shape),
         weight: view(at, sizes[i]!),
         gradient: view(at + this.#part, sizes[i]!),
         first: view(at + 2 * this.#part, sizes[i]!),
         second: view(at + 3 * this.#part, sizes[i]!),
       };
     });
-    const table = 64 + 4 * this.#part;
+    this.#sums = sums ? view(64 + 4 * this.#part, this.#part / 4) : new Float32Array(0);
+    const table = 64 + parts * this.#part;
     this.sparse =
       sparse === null
         ? null
@@ -141,13 +178,26 @@ export class ParameterMemory {
           );
   }
 
+  /** Begin a step that is made of several backward passes, over so many batches. */
+  clear(batches = 1): void {
+    this.#divisor = batches;
+    this.sparse?.clear();
+    if (this.#gradientPart === 4) this.#sums.fill(0);
+  }
+
+  /** Add the gradients of a backward pass to those of the step. Cost: one pass over 12 bytes a weight. */
+  collect(): void {
+    const part = this.#part;
+    if (this.#gradientPart === 4) this.#exports.add(64 + 4 * part, 64 + part, part / 4);
+  }
+
   /**
    * Euclidean norm of the whole gradient, sparse rows included. NaN or infinity when one of the numbers is.
    * Deterministic: summed in float64 in a fixed order. Cost: one pass, about 5 ms for ten million weights.
    */
   gradientNorm(): number {
-    const dense = this.#exports.sumOfSquares(64 + this.#part, this.#part / 4);
-    return Math.sqrt(dense + (this.sparse?.sumOfSquares() ?? 0));
+    const dense = this.#exports.sumOfSquares(64 + this.#gradientPart * this.#part, this.#part / 4);
+    return Math.sqrt(dense + (this.sparse?.sumOfSquares() ?? 0)) / this.#divisor;
   }
 
   /**
@@ -156,11 +206,15 @@ export class ParameterMemory {
    * Cost: one pass over 28 bytes a weight, 15 to 25 ms for ten million weights on one thread.
    */
   update(step: number, learningRate: number, weightDecay: number, scale: number, options?: AdamWOptions): void {
-    const decayed = adamwFactors(step, learningRate, weightDecay, options);
-    const plain = adamwFactors(step, learningRate, 0, options);
-    this.#pass(64, this.#decayedBytes, decayed, scale);
-    this.#pass(64 + this.#decayedBytes, this.#part - this.#decayedBytes, plain, scale);
-    this.sparse?.update(decayed, scale);
+    const factor = scale / this.#divisor;
+    for (const { begin, bytes, decayed, rate } of this.#groups)
+      this.#pass(
+        64 + begin,
+        bytes,
+        adamwFactors(step, learningRate * rate, decayed ? weightDecay : 0, options),
+        factor,
+      );
+    this.sparse?.update(adamwFactors(step, learningRate * this.#sparseRate, weightDecay, options), factor);
   }
 
   #pass(address: number, bytes: number, factors: AdamWFactors, scale: number): void {
@@ -168,7 +222,7 @@ export class ParameterMemory {
     const part = this.#part;
     callAdamw(
       this.#exports,
-      [address, address + part, address + 2 * part, address + 3 * part],
+      [address, address + this.#gradientPart * part, address + 2 * part, address + 3 * part],
       bytes / 4,
       factors,
       scale,

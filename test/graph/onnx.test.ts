@@ -12,6 +12,7 @@ import { buildEncoderGraph } from "../../kernels/model/encoder-graph.ts";
 import { counterUniform, randomBertWeights, TINY, TINY_BERT } from "../../kernels/model/random.ts";
 import { buildTrainingStep } from "../../kernels/model/training.ts";
 import { ParallaxError } from "../../kernels/protocol/errors.ts";
+import { plainInfoNce } from "../support/plain-loss.ts";
 
 function encoderGraph(): Graph {
   const options = { pooling: "mean", normalise: true, weightsAs: "initializers" } as const;
@@ -45,8 +46,10 @@ describe("writing and reading", () => {
     [
       "a training step",
       () =>
-        buildTrainingStep(TINY_BERT, { pooling: "max", normalise: true, loss: { name: "info-nce", symmetric: true } })
-          .graph,
+        buildTrainingStep(
+          { family: "bert", config: TINY_BERT },
+          { pooling: "max", normalise: true, ...plainInfoNce(0.05, true) },
+        ).graphs.whole,
     ],
   ])("gives back %s as it was", (_, make) => {
     const graph = make();

@@ -5,6 +5,7 @@ import { simplify } from "../../kernels/graph/passes.ts";
 import { counterUniform, TINY_BERT } from "../../kernels/model/random.ts";
 import { buildTrainingStep } from "../../kernels/model/training.ts";
 import { interpret, type Nd, nd } from "../support/graph-interpreter.ts";
+import { plainInfoNce } from "../support/plain-loss.ts";
 
 const ops = (graph: Graph) => graph.nodes.map((node) => node.op);
 const random = (seed: number, ...dims: number[]): Nd =>
@@ -115,11 +116,10 @@ describe("simplify", () => {
 
 describe("the training step", () => {
   it("is free of copies, expansions and unused nodes", () => {
-    const { graph } = buildTrainingStep(TINY_BERT, {
-      pooling: "mean",
-      normalise: true,
-      loss: { name: "info-nce", symmetric: true },
-    });
+    const graph = buildTrainingStep(
+      { family: "bert", config: TINY_BERT },
+      { pooling: "mean", normalise: true, ...plainInfoNce(0.05, true) },
+    ).graphs.whole;
     expect(ops(graph).filter((op) => op === "Identity" || op === "Expand")).toEqual([]);
     expect(simplify(graph)).toEqual(graph);
   });

@@ -5,6 +5,7 @@ import { type Tensor, tensor } from "../../kernels/graph/tensor.ts";
 import { type BertConfig, WORD_EMBEDDINGS } from "../../kernels/model/bert.ts";
 import { randomBertWeights } from "../../kernels/model/random.ts";
 import { buildTrainingStep } from "../../kernels/model/training.ts";
+import { plainInfoNce } from "../support/plain-loss.ts";
 
 interface Summary {
   name: string;
@@ -51,11 +52,13 @@ describe("loss and gradients against PyTorch", () => {
     it(`agrees: ${one.pooling} pooling, normalise ${one.normalise}, symmetric ${one.symmetric}, temperature ${one.temperature}`, async () => {
       const { pooling, normalise, symmetric, temperature } = one;
       const weights = randomBertWeights(golden.config, golden.seed);
-      const loss = { name: "info-nce", temperature, symmetric } as const;
-      const step = buildTrainingStep(golden.config, { pooling, normalise, loss, trainWordEmbeddings: true });
-      const session = await compute.createSession({ graph: step.graph });
+      const step = buildTrainingStep(
+        { family: "bert", config: golden.config },
+        { pooling, normalise, ...plainInfoNce(temperature, symmetric), trainWordEmbeddings: true },
+      );
+      const session = await compute.createSession({ graph: step.graphs.whole });
       const feeds: Record<string, Tensor> = { input_ids: int64(golden.ids), attention_mask: int64(golden.mask) };
-      for (const name of step.weightNames) feeds[name] = weights.get(name);
+      for (const name of step.weightShapes.keys()) feeds[name] = weights.get(name);
       const found = await session.run(feeds);
       await session.dispose();
 

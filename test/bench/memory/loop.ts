@@ -92,6 +92,8 @@ async function steps(): Promise<boolean> {
     },
     batchSize: 8,
     ...RUN_DEFAULTS,
+    seed: 0,
+    data: { negatives: 0 },
     maxTokens: 32,
     freezeWordEmbeddings: true,
     prompts: { anchor: "{text}", positive: "{text}", negative: "{text}" },
@@ -114,7 +116,7 @@ async function steps(): Promise<boolean> {
         const row = turn < 3 ? longest[i]! : (turn * 8 + i) % half;
         return { anchor: texts[row]!, positive: texts[row + half]! };
       });
-      await engine.step(pairs);
+      await engine.step(pairs, turn + 1);
       engine.memory.update(turn + 1, 2e-5, 0.01, 1);
     },
     async () => {

@@ -10,6 +10,7 @@ import { parseBertConfig } from "../../../kernels/model/bert.ts";
 import { buildEncoderGraph } from "../../../kernels/model/encoder-graph.ts";
 import { buildTrainingStep } from "../../../kernels/model/training.ts";
 import { loadTokenizer } from "../../../kernels/tokenize/tokenizer.ts";
+import { plainInfoNce } from "../../support/plain-loss.ts";
 
 const folder = process.argv[2];
 const model = defaultModelFolder();
@@ -62,12 +63,15 @@ for (let i = 0; i < texts.length; i += 20) {
 }
 await encoder.dispose();
 
-const loss = { name: "info-nce", temperature: 0.05 } as const;
-const step = buildTrainingStep(config, { pooling: "mean", normalise: true, loss, trainWordEmbeddings: true });
-const session = await compute.createSession({ graph: step.graph });
+const temperature = 0.05;
+const step = buildTrainingStep(
+  { family: "bert", config },
+  { pooling: "mean", normalise: true, ...plainInfoNce(temperature), trainWordEmbeddings: true },
+);
+const session = await compute.createSession({ graph: step.graphs.whole });
 const some = pairs.slice(0, 16);
 const feeds = batch([...some.map((pair) => pair[0]), ...some.map((pair) => pair[1])]);
-const fed = Object.fromEntries(step.weightNames.map((name) => [name, weights.get(name)]));
+const fed = Object.fromEntries([...step.weightShapes.keys()].map((name) => [name, weights.get(name)]));
 const results = await session.run({ ...feeds, ...fed });
 save("ids-train", feeds.input_ids);
 save("mask-train", feeds.attention_mask);
@@ -75,5 +79,5 @@ save("loss", results.loss);
 for (const name of step.trainedNames) save(`grad-${name}`, results[step.gradientName(name)]);
 if (step.wordRows) save("grad-rows", results[step.wordRows.output]);
 await compute.dispose();
-const rest = { weights: file, batches, temperature: loss.temperature, trained: step.trainedNames, saved };
+const rest = { weights: file, batches, temperature, trained: step.trainedNames, saved };
 writeFileSync(path.join(folder, "list.json"), JSON.stringify(rest));

@@ -11,17 +11,14 @@ import { parseBertConfig } from "../../../kernels/model/bert.ts";
 import { counterUniform } from "../../../kernels/model/random.ts";
 import { buildTrainingStep } from "../../../kernels/model/training.ts";
 import { ParameterMemory } from "../../../kernels/train/parameter-memory.ts";
+import { plainInfoNce } from "../../support/plain-loss.ts";
 
 const [texts, tokens, threads] = process.argv.slice(2).map(Number);
 const model = defaultModelFolder();
 const config = parseBertConfig(JSON.parse(readFileSync(path.join(model, "config.json"), "utf8")));
 const weights = modelWeights(openSafetensors(path.join(model, "model.fp16.safetensors")), { family: "bert", config });
-const step = buildTrainingStep(config, {
-  pooling: "mean",
-  normalise: true,
-  loss: { name: "info-nce", temperature: 0.05 },
-});
-const session = await inThreadCompute().createSession({ graph: step.graph }, { threads });
+const step = buildTrainingStep({ family: "bert", config }, { pooling: "mean", normalise: true, ...plainInfoNce() });
+const session = await inThreadCompute().createSession({ graph: step.graphs.whole }, { threads });
 
 const memory = new ParameterMemory(step.trainedNames.map((name) => ({ name, dims: weights.get(name).dims })));
 const ids = BigInt64Array.from({ length: texts * tokens }, (_, i) =>
@@ -31,7 +28,7 @@ const feeds: Record<string, Tensor> = {
   input_ids: tensor("int64", [texts, tokens], ids),
   attention_mask: tensor("int64", [texts, tokens], new BigInt64Array(texts * tokens).fill(1n)),
 };
-for (const name of step.weightNames) feeds[name] = weights.get(name);
+for (const name of step.weightShapes.keys()) feeds[name] = weights.get(name);
 const fetches: Record<string, Tensor> = {};
 for (const { name, dims, weight, gradient } of memory.parameters) {
   weight.set(weights.get(name).data);
