@@ -10,23 +10,11 @@ import sys
 import torch
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
-from restatement import Reader, bucket, encode, numbers, pooled, texts  # noqa: E402
+from restatement import FAMILIES, Reader, bucket, encode, numbers, pooled, texts  # noqa: E402
 
 OUT = os.path.dirname(os.path.abspath(__file__))
 torch.set_num_threads(1)
 
-POST = dict(vocabSize=61, hiddenSize=24, layers=2, heads=3, ffnSize=40)
-FAMILIES = {
-    "bert": dict(POST, maxPositions=160, typeVocabSize=2, layerNormEps=1e-12, activation="gelu"),
-    "bert-tanh": dict(POST, maxPositions=160, typeVocabSize=2, layerNormEps=1e-12, activation="gelu-tanh"),
-    "bert-relu": dict(POST, maxPositions=160, typeVocabSize=2, layerNormEps=1e-12, activation="relu"),
-    "roberta": dict(POST, maxPositions=162, typeVocabSize=1, layerNormEps=1e-5, activation="gelu", padId=1),
-    "distilbert": dict(POST, maxPositions=160, layerNormEps=1e-12, activation="gelu"),
-    "mpnet": dict(POST, maxPositions=162, layerNormEps=1e-5, activation="gelu", padId=1, buckets=32),
-    # heads · headSize is not the hidden size, as in InstructOR-xl.
-    "t5": dict(vocabSize=61, hiddenSize=24, headSize=12, layers=2, heads=4, ffnSize=40, normEps=1e-6, buckets=32, maxDistance=128, activation="relu", gated=False),
-    "t5-gated": dict(vocabSize=61, hiddenSize=24, headSize=4, layers=2, heads=3, ffnSize=40, normEps=1e-6, buckets=32, maxDistance=128, activation="gelu-tanh", gated=True),
-}
 LENGTHS = [150, 1, 37, 9]
 LEFT_OUT = [12, 0, 36, 3]
 DENSE = 10

@@ -10,6 +10,20 @@ import torch
 
 from tiny import random_tensor, uniforms
 
+# One small encoder of each family.
+POST = dict(vocabSize=61, hiddenSize=24, layers=2, heads=3, ffnSize=40)
+FAMILIES = {
+    "bert": dict(POST, maxPositions=160, typeVocabSize=2, layerNormEps=1e-12, activation="gelu"),
+    "bert-tanh": dict(POST, maxPositions=160, typeVocabSize=2, layerNormEps=1e-12, activation="gelu-tanh"),
+    "bert-relu": dict(POST, maxPositions=160, typeVocabSize=2, layerNormEps=1e-12, activation="relu"),
+    "roberta": dict(POST, maxPositions=162, typeVocabSize=1, layerNormEps=1e-5, activation="gelu", padId=1),
+    "distilbert": dict(POST, maxPositions=160, layerNormEps=1e-12, activation="gelu"),
+    "mpnet": dict(POST, maxPositions=162, layerNormEps=1e-5, activation="gelu", padId=1, buckets=32),
+    # heads · headSize is not the hidden size, as in InstructOR-xl.
+    "t5": dict(vocabSize=61, hiddenSize=24, headSize=12, layers=2, heads=4, ffnSize=40, normEps=1e-6, buckets=32, maxDistance=128, activation="relu", gated=False),
+    "t5-gated": dict(vocabSize=61, hiddenSize=24, headSize=4, layers=2, heads=3, ffnSize=40, normEps=1e-6, buckets=32, maxDistance=128, activation="gelu-tanh", gated=True),
+}
+
 
 def bucket(r, buckets, max_distance):
     """As the original code takes it: the logarithm in float32."""
