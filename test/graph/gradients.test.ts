@@ -360,3 +360,28 @@ describe("gradient rules", () => {
     ]);
   });
 });
+
+describe("rows that were looked up many times", () => {
+  it.each([
+    ["a small table", 4],
+    ["a table of a vocabulary", 5000],
+  ])("get every addition, on two threads too: %s", async (_, rows) => {
+    const [n, width] = [20_000, 32];
+    const b = new GraphBuilder("lookups");
+    const table = b.input("table", "float32", [rows, width]);
+    b.output(b.reduceSum(b.gather(table, b.input("ids", "int64", ["n"]))), "sum");
+    const graph = differentiate(b.build(), { of: "sum", wrt: ["table"] });
+    const session = await compute.createSession({ graph }, { threads: 2 });
+    const ids = tensor("int64", [n], BigInt64Array.from({ length: n }, (__, i) => BigInt(i % 4)));
+    for (let turn = 0; turn < 8; turn++) {
+      const { "grad:table": gradient } = await session.run({
+        table: tensor("float32", [rows, width], new Float32Array(rows * width)),
+        ids,
+      });
+      const values = gradient.data as Float32Array;
+      expect(values.subarray(0, 4 * width).every((value) => value === n / 4)).toBe(true);
+      expect(values.subarray(4 * width).every((value) => value === 0)).toBe(true);
+    }
+    await session.dispose();
+  });
+});

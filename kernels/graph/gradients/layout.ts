@@ -1,7 +1,7 @@
 /** Gradients of operators that only move numbers: the same move backwards. */
 import { ParallaxError } from "../../protocol/errors.ts";
 import type { GraphBuilder, Value } from "../builder.ts";
-import { isUnknown, normaliseAxis } from "../dims.ts";
+import { isUnknown, multiplyDims, normaliseAxis } from "../dims.ts";
 import { int, intAttribute, intsAttribute } from "../ir.ts";
 import { type GradientContext, type GradientRule, reshapeLike, sumTo } from "./rule.ts";
 
@@ -89,16 +89,50 @@ function padLike(b: GraphBuilder, value: Value, pads: Value, like: Value): Value
   return b.assume(padded, like.shape);
 }
 
+/** Tables up to this many rows are summed by a product with ones and zeros. */
+const ONE_HOT_ROWS = 4096;
+
+/**
+ * Zeros in the shape of `data`, with each row of `dy` added to the row that `indices` names.
+ *
+ * Not by ScatterND with reduction "add": ONNX Runtime 1.30.0 spreads its updates over threads without a lock, so equal
+ * indices lose additions now and then. A product is exact in order and fast for small tables; ScatterElements works
+ * through its updates one by one.
+ *
+ * @param data float [rows, …]; @param indices int64, any shape; @param dy float [indices …, …]
+ */
+function scatterAdd(b: GraphBuilder, data: Value, indices: Value, dy: Value): Value {
+  const [rows, ...rest] = data.shape;
+  const flat = b.reshape(indices, [-1]);
+  const width = multiplyDims(rest);
+  if (typeof rows === "number" && rows <= ONE_HOT_ROWS && typeof width === "number") {
+    const places = b.constant(
+      "int64",
+      [rows, 1],
+      BigInt64Array.from({ length: rows }, (_, i) => BigInt(i)),
+    );
+    const row = b.unsqueeze(flat, [0]); // [1, n]
+    const positive = b.where(b.less(row, 0), b.add(row, rows), row);
+    const isThere = b.cast(b.equal(places, positive), dy.dtype); // [rows, n]
+    const sums = b.matMul(isThere, b.reshape(dy, [-1, width])); // [rows, width]
+    return rest.length === 1 ? sums : b.reshape(sums, data.shape);
+  }
+  const ones = rest.map(() => 1);
+  const updates =
+    rest.length === 0 ? b.reshape(dy, [-1]) : b.reshape(dy, b.concat([b.integers([-1]), b.shapeOf(data, 1)], 0));
+  const at = b.op("Expand", [b.reshape(flat, [-1, ...ones]), b.shapeOf(updates)])[0];
+  return b.op("ScatterElements", [zerosLike(b, data), at, updates], {
+    axis: int(0),
+    reduction: { kind: "string", value: "add" },
+  })[0];
+}
+
 /** Each gathered row is added to where it came from; rows that were taken twice get both. */
 const gather: GradientRule = (c) => {
   const { b, dy } = c;
-  const [data, indices] = [c.input(0), c.input(1)];
+  const [data, indices] = [c.input(0), b.cast(c.input(1), "int64")];
   const axis = normaliseAxis("Gather", intAttribute(c.node.attributes, "axis", 0), data.shape.length);
-  const zeros = zerosLike(b, data);
-  if (axis === 0) {
-    const at = b.unsqueeze(b.cast(indices, "int64"), [indices.shape.length]);
-    return [b.op("ScatterND", [zeros, at, dy], { reduction: { kind: "string", value: "add" } })[0]];
-  }
+  if (axis === 0) return [scatterAdd(b, data, indices, dy)];
   // The same with the gathered axis first.
   const rank = data.shape.length;
   const extra = indices.shape.length;
@@ -108,10 +142,7 @@ const gather: GradientRule = (c) => {
     ...Array.from({ length: extra }, (_, i) => axis + i),
     ...others.map((i) => (i < axis ? i : i - 1 + extra)),
   ];
-  const at = b.unsqueeze(b.cast(indices, "int64"), [extra]);
-  const moved = b.op("ScatterND", [b.transpose(zeros, forward), at, b.transpose(dy, dyOrder)], {
-    reduction: { kind: "string", value: "add" },
-  })[0];
+  const moved = scatterAdd(b, b.transpose(data, forward), indices, b.transpose(dy, dyOrder));
   return [
     b.transpose(
       moved,
