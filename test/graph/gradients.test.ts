@@ -372,7 +372,11 @@ describe("rows that were looked up many times", () => {
     b.output(b.reduceSum(b.gather(table, b.input("ids", "int64", ["n"]))), "sum");
     const graph = differentiate(b.build(), { of: "sum", wrt: ["table"] });
     const session = await compute.createSession({ graph }, { threads: 2 });
-    const ids = tensor("int64", [n], BigInt64Array.from({ length: n }, (__, i) => BigInt(i % 4)));
+    const ids = tensor(
+      "int64",
+      [n],
+      BigInt64Array.from({ length: n }, (__, i) => BigInt(i % 4)),
+    );
     for (let turn = 0; turn < 8; turn++) {
       const { "grad:table": gradient } = await session.run({
         table: tensor("float32", [rows, width], new Float32Array(rows * width)),
