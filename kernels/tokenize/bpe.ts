@@ -2,14 +2,11 @@
  * Byte-pair encoding (Sennrich et al. 2016, "Neural Machine Translation of Rare Words with Subword Units", §3.2): of
  * all neighbours that have a rule, the pair with the best rule is merged, the leftmost of equals first.
  */
-import { noPieces, type PieceModel, type Pieces, pushPiece } from "./pieces.ts";
+import { type Merge, MergeTable, MergeWindow } from "./merge-window.ts";
+import { type PieceModel, Pieces, type PiecesMark } from "./pieces.ts";
 import { characterUnits } from "./tracked-text.ts";
 
-/** What two neighbours become. A smaller rank is merged first. */
-export interface Merge {
-  rank: number;
-  symbol: number;
-}
+export { type Merge, PAIR } from "./merge-window.ts";
 
 export interface BpeOptions {
   unkId: number | undefined;
@@ -22,8 +19,8 @@ export interface BpeOptions {
   /** Written before all characters but the first, and after the last. */
   continuing?: string;
   endOfWord?: string;
-  /** Parts of so many symbols are merged run by run. Default 1024. */
-  longFrom?: number;
+  /** Characters of a part that are merged at once. Default 1024; the pieces are the same. */
+  window?: number;
   /** Symbols from here on are no pieces. Default: all are. */
   pieceCount?: number;
   /** Symbols that no text may show, each with the two it was made of (SentencePiece's unused pieces). */
@@ -32,18 +29,35 @@ export interface BpeOptions {
   frozen?: (text: string, at: number) => { symbol: number; units: number } | undefined;
 }
 
-/** Symbols of two neighbours as one key; ids stay below 2^26. */
-export const PAIR = 67_108_864;
-/** Parts up to this many symbols are merged by looking at all pairs each time; longer ones by a heap. */
-const SHORT = 48;
-const LONG = 1024;
+const WINDOW = 1024;
+/** Pieces at a window's end that are left to the next one. */
+const BORDER = 32;
+const NOT_KNOWN = -2_000_000_000;
+
+/** The piece that a window saw behind its border. */
+interface Guess {
+  symbol: number;
+  end: number;
+}
+
+interface Merged {
+  symbols: Int32Array;
+  /** Where each ends, in units of the part. */
+  ends: Int32Array;
+  count: number;
+  /** Where the last ends. */
+  end: number;
+}
 
 export class Bpe implements PieceModel {
   readonly vocabulary: ReadonlyMap<string, number>;
   readonly unkId: number | undefined;
   readonly #symbols: ReadonlyMap<string, number>;
-  readonly #merges: ReadonlyMap<number, Merge>;
+  readonly #merges: MergeTable;
   readonly #options: BpeOptions;
+  readonly #window: number;
+  readonly #units = new Int32Array(65_536).fill(NOT_KNOWN);
+  #work = new MergeWindow(64);
 
   /**
    * @param merges by left × PAIR + right.
@@ -58,233 +72,142 @@ export class Bpe implements PieceModel {
     this.vocabulary = vocabulary;
     this.unkId = options.unkId;
     this.#symbols = symbols;
-    this.#merges = merges;
+    this.#merges = new MergeTable(merges);
+    this.#window = options.window ?? WINDOW;
     this.#options = options;
   }
 
-  encode(part: string): Pieces {
-    const found = noPieces();
+  encode(part: string, tracks = true): Pieces {
+    const found = new Pieces(tracks, part.length);
     if (part === "") return found;
     const { ignoreMerges } = this.#options;
     if (ignoreMerges) {
       const id = this.vocabulary.get(part);
-      if (id !== undefined) return { ids: [id], starts: [0], ends: [part.length] };
+      if (id !== undefined) return Pieces.one(id, part.length);
     }
-    const { symbols, ends } = this.#characters(part);
-    let start = 0;
-    for (let from = 0; from < symbols.length; ) {
-      const to = this.#runEnd(symbols, from);
-      const run = from === 0 && to === symbols.length ? { symbols, ends } : sliced(symbols, ends, from, to);
-      const left =
-        to - from <= SHORT ? this.#mergeShort(run.symbols, run.ends) : this.#mergeLong(run.symbols, run.ends);
-      for (let i = 0; i < left.symbols.length; i++) {
-        this.#show(part, left.symbols[i], start, left.ends[i], found);
-        start = left.ends[i];
-      }
-      from = to;
-    }
-    return found;
+    this.#byWindows(part, found);
+    return found.done();
   }
 
   /**
-   * Where a run of symbols that could merge ends. A long part is merged run by run: no piece holds the two characters at
-   * a run's end side by side, so nothing merges across it, and the result is that of the whole.
+   * A long part is merged window by window, in memory of one window, to the pieces of the whole.
+   *
+   * Pieces x of a beginning and pieces y of what follows are the pieces of both together when the last of x and the first
+   * of y are what these two give together: until a merge over the border is due, both sides go as they go alone, and so do
+   * these two, so a border that holds for them holds for all. The last pieces of a window are left to the next one, which
+   * begins at the border; the first piece behind the border is known from the window before, so the border stands when the
+   * next window begins with the same piece. When it does not, the window before is taken back and looks further.
    */
-  #runEnd(symbols: readonly number[], from: number): number {
-    const { continuing = "", endOfWord = "", longFrom = LONG } = this.#options;
-    if (symbols.length < longFrom || continuing !== "" || endOfWord !== "") return symbols.length;
-    this.#neighbours ??= neighboursIn(this.#symbols);
-    let to = from + 1;
-    while (to < symbols.length && this.#neighbours.has(symbols[to - 1] * PAIR + symbols[to])) to++;
-    return to;
+  #byWindows(part: string, into: Pieces): void {
+    const given: { at: number; size: number; mark: PiecesMark; next: Guess | undefined }[] = [];
+    let next: Guess | undefined;
+    for (let at = 0, size = this.#window; at < part.length; ) {
+      const window = this.#merged(part, at, size);
+      if (next !== undefined && (window.symbols[0] !== next.symbol || window.ends[0] !== next.end)) {
+        const last = given.pop()!;
+        into.backTo(last.mark);
+        at = last.at;
+        size = 2 * last.size;
+        next = last.next;
+        continue;
+      }
+      const isLast = window.end === part.length;
+      const count = isLast ? window.count : window.count - Math.max(1, Math.min(BORDER, size >> 2));
+      if (count < 1) {
+        size *= 2;
+        continue;
+      }
+      given.push({ at, size, mark: into.mark(), next });
+      this.#showAll(part, at, window, count, into);
+      at = window.ends[count - 1];
+      if (!isLast) next = { symbol: window.symbols[count], end: window.ends[count] };
+      size = this.#window;
+    }
   }
-  #neighbours: ReadonlySet<number> | undefined;
 
-  /** One symbol for each character; -1 for those that are none, -2 and below for frozen ones. */
-  #characters(part: string): { symbols: number[]; ends: number[] } {
+  #showAll(
+    part: string,
+    at: number,
+    { symbols, ends }: { symbols: Int32Array; ends: Int32Array },
+    count: number,
+    into: Pieces,
+  ): void {
+    let start = at;
+    for (let i = 0; i < count; i++) {
+      this.#show(part, symbols[i], start, ends[i], into);
+      start = ends[i];
+    }
+  }
+
+  /** At most `size` characters from a place on, merged. The arrays are used again by the next call. */
+  #merged(part: string, at: number, size: number): Merged {
     const { continuing = "", endOfWord = "", frozen } = this.#options;
-    const symbols: number[] = [];
-    const ends: number[] = [];
-    for (let at = 0; at < part.length; ) {
-      const alone = frozen?.(part, at);
-      const units = alone?.units ?? characterUnits(part, at);
-      const end = at + units;
-      if (alone !== undefined) symbols.push(-2 - alone.symbol);
+    const window = this.#buffer(Math.min(size, part.length - at));
+    const { symbols, ends } = window;
+    let n = 0;
+    let place = at;
+    for (; place < part.length && n < size; n++) {
+      const alone = frozen?.(part, place);
+      const end = place + (alone?.units ?? characterUnits(part, place));
+      if (alone !== undefined) symbols[n] = -2 - alone.symbol;
+      else if (end - place === 1 && place > 0 && (endOfWord === "" || end < part.length))
+        symbols[n] = this.#ofUnit(part.charCodeAt(place));
       else {
-        let text = part.slice(at, end);
-        if (at > 0) text = continuing + text;
-        if (end === part.length) text += endOfWord;
-        symbols.push(this.#symbols.get(text) ?? -1);
+        const text = part.slice(place, end);
+        symbols[n] =
+          this.#symbols.get((place > 0 ? continuing + text : text) + (end === part.length ? endOfWord : "")) ?? -1;
       }
-      ends.push(end);
-      at = end;
+      ends[n] = end;
+      place = end;
     }
-    return { symbols, ends };
+    return { symbols, ends, count: window.merge(n, this.#merges), end: place };
   }
 
-  #merge(left: number, right: number): Merge | undefined {
-    return left < 0 || right < 0 ? undefined : this.#merges.get(left * PAIR + right);
+  /** The symbol of one unit that is not the first of its part. */
+  #ofUnit(unit: number): number {
+    let symbol = this.#units[unit];
+    if (symbol === NOT_KNOWN) {
+      symbol = this.#symbols.get((this.#options.continuing ?? "") + String.fromCharCode(unit)) ?? -1;
+      this.#units[unit] = symbol;
+    }
+    return symbol;
   }
 
-  #mergeShort(symbols: number[], ends: number[]): { symbols: number[]; ends: number[] } {
-    const pairs: (Merge | undefined)[] = [];
-    for (let i = 0; i + 1 < symbols.length; i++) pairs.push(this.#merge(symbols[i], symbols[i + 1]));
-    for (;;) {
-      let at = -1;
-      let rank = Number.POSITIVE_INFINITY;
-      for (let i = 0; i < pairs.length; i++) {
-        const pair = pairs[i];
-        if (pair !== undefined && pair.rank < rank) {
-          rank = pair.rank;
-          at = i;
-        }
-      }
-      if (at < 0) return { symbols, ends };
-      symbols[at] = (pairs[at] as Merge).symbol;
-      symbols.splice(at + 1, 1);
-      ends.splice(at, 1);
-      pairs.splice(at, 1);
-      if (at > 0) pairs[at - 1] = this.#merge(symbols[at - 1], symbols[at]);
-      if (at < pairs.length) pairs[at] = this.#merge(symbols[at], symbols[at + 1]);
-    }
-  }
-
-  #mergeLong(symbols: number[], ends: number[]): { symbols: number[]; ends: number[] } {
-    const n = symbols.length;
-    const symbol = Int32Array.from(symbols);
-    const end = Int32Array.from(ends);
-    const next = Int32Array.from({ length: n }, (_, i) => (i + 1 < n ? i + 1 : -1));
-    const previous = Int32Array.from({ length: n }, (_, i) => i - 1);
-    const heap = new MergeHeap();
-    const offer = (at: number) => {
-      if (at < 0 || next[at] < 0) return;
-      const merge = this.#merge(symbol[at], symbol[next[at]]);
-      if (merge !== undefined) heap.push(merge.rank, at, symbol[at], symbol[next[at]]);
-    };
-    for (let i = 0; i + 1 < n; i++) offer(i);
-    for (let top = heap.pop(); top !== undefined; top = heap.pop()) {
-      const { at, left, right } = top;
-      const after = next[at];
-      if (symbol[at] !== left || after < 0 || symbol[after] !== right || left === GONE) continue;
-      symbol[at] = (this.#merges.get(left * PAIR + right) as Merge).symbol;
-      end[at] = end[after];
-      symbol[after] = GONE;
-      next[at] = next[after];
-      if (next[at] >= 0) previous[next[at]] = at;
-      offer(previous[at]);
-      offer(at);
-    }
-    const left = { symbols: [] as number[], ends: [] as number[] };
-    for (let at = 0; at >= 0; at = next[at]) {
-      left.symbols.push(symbol[at]);
-      left.ends.push(end[at]);
-    }
-    return left;
+  #buffer(size: number): MergeWindow {
+    if (this.#work.size < size) this.#work = new MergeWindow(size);
+    return this.#work;
   }
 
   #show(part: string, symbol: number, start: number, end: number, into: Pieces): void {
     const isPiece = symbol >= 0 && symbol < this.#pieceCount && symbol !== this.unkId;
     if (symbol <= -2 || (isPiece && !this.#options.undo?.has(symbol))) {
-      pushPiece(into, symbol <= -2 ? -2 - symbol : symbol, start, end);
+      into.push(symbol <= -2 ? -2 - symbol : symbol, start, end);
       return;
     }
     const halves = this.#options.undo?.get(symbol);
     if (halves !== undefined) {
-      const middle = start + this.#units(halves[0]);
+      const middle = start + this.#unitsOf(halves[0]);
       this.#show(part, halves[0], start, middle, into);
       this.#show(part, halves[1], middle, end, into);
       return;
     }
     const { bytes, fuseUnknown } = this.#options;
     if (bytes !== undefined) {
-      for (const byte of Buffer.from(part.slice(start, end), "utf8")) pushPiece(into, bytes[byte], start, end);
+      for (const byte of Buffer.from(part.slice(start, end), "utf8")) into.push(bytes[byte], start, end);
       return;
     }
     if (this.unkId === undefined) return;
-    const last = into.ids.length - 1;
-    if (fuseUnknown && last >= 0 && into.ids[last] === this.unkId && into.ends[last] === start) into.ends[last] = end;
-    else pushPiece(into, this.unkId, start, end);
+    if (fuseUnknown) into.pushFused(this.unkId, start, end);
+    else into.push(this.unkId, start, end);
   }
 
   get #pieceCount(): number {
     return this.#options.pieceCount ?? Number.POSITIVE_INFINITY;
   }
 
-  #texts: Map<number, number> | undefined;
-  #units(symbol: number): number {
-    this.#texts ??= new Map([...this.#symbols].map(([text, id]) => [id, text.length]));
-    return this.#texts.get(symbol) ?? 1;
-  }
-}
-
-function sliced(symbols: number[], ends: number[], from: number, to: number): { symbols: number[]; ends: number[] } {
-  return { symbols: symbols.slice(from, to), ends: ends.slice(from, to) };
-}
-
-/** All pairs of characters that stand side by side in a piece. */
-function neighboursIn(symbols: ReadonlyMap<string, number>): ReadonlySet<number> {
-  const pairs = new Set<number>();
-  for (const text of symbols.keys()) {
-    let last = -1;
-    for (const character of text) {
-      const symbol = symbols.get(character) ?? -1;
-      if (last >= 0 && symbol >= 0) pairs.add(last * PAIR + symbol);
-      last = symbol;
-    }
-  }
-  return pairs;
-}
-
-const GONE = -1_000_000_000;
-
-/** A binary heap of possible merges in flat arrays, the best rank and then the leftmost place on top. */
-class MergeHeap {
-  #ranks: number[] = [];
-  #places: number[] = [];
-  #lefts: number[] = [];
-  #rights: number[] = [];
-
-  push(rank: number, at: number, left: number, right: number): void {
-    let i = this.#ranks.length;
-    this.#ranks.push(rank);
-    this.#places.push(at);
-    this.#lefts.push(left);
-    this.#rights.push(right);
-    while (i > 0) {
-      const up = (i - 1) >> 1;
-      if (!this.#before(i, up)) break;
-      this.#swap(i, up);
-      i = up;
-    }
-  }
-
-  pop(): { at: number; left: number; right: number } | undefined {
-    const last = this.#ranks.length - 1;
-    if (last < 0) return undefined;
-    this.#swap(0, last);
-    this.#ranks.pop();
-    const top = {
-      at: this.#places.pop() as number,
-      left: this.#lefts.pop() as number,
-      right: this.#rights.pop() as number,
-    };
-    for (let i = 0; ; ) {
-      let least = i;
-      for (let child = 2 * i + 1; child <= 2 * i + 2 && child < last; child++)
-        if (this.#before(child, least)) least = child;
-      if (least === i) return top;
-      this.#swap(i, least);
-      i = least;
-    }
-  }
-
-  #before(a: number, b: number): boolean {
-    return (
-      this.#ranks[a] - this.#ranks[b] < 0 || (this.#ranks[a] === this.#ranks[b] && this.#places[a] < this.#places[b])
-    );
-  }
-
-  #swap(a: number, b: number): void {
-    for (const list of [this.#ranks, this.#places, this.#lefts, this.#rights]) [list[a], list[b]] = [list[b], list[a]];
+  #lengths: Map<number, number> | undefined;
+  #unitsOf(symbol: number): number {
+    this.#lengths ??= new Map([...this.#symbols].map(([text, id]) => [id, text.length]));
+    return this.#lengths.get(symbol) ?? 1;
   }
 }

@@ -11,7 +11,7 @@ import {
   unknownComponent,
   wholeNumber,
 } from "./components.ts";
-import { byteIds, noPieces, type PieceModel, type Pieces } from "./pieces.ts";
+import { byteIds, type PieceModel, Pieces } from "./pieces.ts";
 import { Unigram } from "./unigram.ts";
 import { WordPiece } from "./wordpiece.ts";
 
@@ -70,7 +70,7 @@ function requiredUnk(json: Json, vocabulary: ReadonlyMap<string, number>): numbe
 
 function wordLevel(vocabulary: ReadonlyMap<string, number>, unkId: number): PieceModel {
   const encode = (part: string): Pieces =>
-    part === "" ? noPieces() : { ids: [vocabulary.get(part) ?? unkId], starts: [0], ends: [part.length] };
+    part === "" ? new Pieces() : Pieces.one(vocabulary.get(part) ?? unkId, part.length);
   return { vocabulary, unkId, encode };
 }
 

@@ -262,31 +262,43 @@ function nmt(text: TrackedText): TrackedText {
     if ((code >= 0x200b && code <= 0x200f) || NMT_SPACES.has(code)) return " ";
     return character;
   };
+  if (!hasNmt(text.text)) return text;
   let whole = "";
   for (const character of text.text) whole += one(character);
   return rewrite(text, whole, CHARACTERS, one);
+}
+function hasNmt(text: string): boolean {
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if ((unit < 32 && unit > 0) || unit === 0x7f || unit === 0x8f || unit === 0x9f) return true;
+    if (unit > 0x167f && ((unit >= 0x200b && unit <= 0x200f) || NMT_SPACES.has(unit))) return true;
+  }
+  return false;
 }
 const NMT_SPACES: ReadonlySet<number> = new Set([0x1680, 0x2028, 0x2029, 0x2581, 0xfeff, 0xfffd]);
 
 const BYTE_CHARACTERS = byteCharacters();
 
 /** GPT-2's printable character for each byte. */
-function byteCharacters(): string[] {
-  const table: string[] = [];
+function byteCharacters(): Uint16Array {
+  const table = new Uint16Array(256);
   let next = 256;
   for (let byte = 0; byte < 256; byte++) {
     const printable = (byte >= 33 && byte <= 126) || (byte >= 161 && byte <= 172) || byte >= 174;
-    table.push(String.fromCharCode(printable ? byte : next++));
+    table[byte] = printable ? byte : next++;
   }
   return table;
 }
 
 /** UTF-8 bytes, each as its character. The bytes of one character stand for the whole of it. */
 export function byteLevel(text: TrackedText): TrackedText {
+  // These are their own characters.
+  if (isPrintable(text.text)) return text;
   const mapped = (s: string) => {
-    let out = "";
-    for (const byte of Buffer.from(s, "utf8")) out += BYTE_CHARACTERS[byte];
-    return out;
+    const bytes = Buffer.from(s, "utf8");
+    const out = Buffer.allocUnsafe(2 * bytes.length);
+    for (let i = 0; i < bytes.length; i++) out.writeUInt16LE(BYTE_CHARACTERS[bytes[i]], 2 * i);
+    return out.toString("utf16le");
   };
   return rewrite(text, mapped(text.text), CHARACTERS, mapped);
 }

@@ -8,7 +8,7 @@ import { type AddedToken, AddedTokenFinder, readAddedTokens } from "./added-toke
 import { badComponent, isObject, type Json } from "./components.ts";
 import { createModel } from "./models.ts";
 import { byteLevel, createNormaliser, type Independence, isAscii, type Normaliser, weakest } from "./normalisers.ts";
-import { noPieces, type PieceModel, type Pieces, pushPiece } from "./pieces.ts";
+import { type PieceModel, Pieces } from "./pieces.ts";
 import { checkDecoder, readPostProcessor } from "./post-processor.ts";
 import { BYTE_LEVEL_WORDS, createPreTokeniser, type PreTokeniser } from "./pre-tokenisers.ts";
 import { Recent } from "./recent.ts";
@@ -103,6 +103,8 @@ export class Pipeline {
         for (let at = 0; at < text.length && ids.length < enough; ) {
           let end = text.indexOf(" ", at);
           if (end < 0) end = text.length;
+          if (end - at > REMEMBERED_UNITS && end === text.length && ids.length === 0 && spans === null)
+            return this.#alone(text.slice(at, end), false).ids;
           if (end > at) this.#word(text.slice(at, end), at, ids, spans);
           at = end + 1;
         }
@@ -119,6 +121,8 @@ export class Pipeline {
     const added = prefixSpace && !text.startsWith(" ") ? 1 : 0;
     for (const match of (added === 1 ? ` ${text}` : text).matchAll(BYTE_LEVEL_WORDS)) {
       if (ids.length >= enough) break;
+      if (match[0].length > REMEMBERED_UNITS && match[0].length >= text.length && spans === null)
+        return this.#alone(match[0], false).ids;
       this.#word(match[0], match.index - added, ids, spans);
     }
     return ids;
@@ -141,7 +145,7 @@ export class Pipeline {
   }
 
   #alone(word: string, tracks: boolean): Pieces {
-    const into = noPieces();
+    const into = new Pieces(tracks);
     const text = TrackedText.of(word, tracks);
     if (this.#independent === "byte-level") this.#model(byteLevel(text), into);
     else {
@@ -155,7 +159,7 @@ export class Pipeline {
   /** The long way, with places in units of the text. */
   #whole(text: string, tracks: boolean): Pieces {
     const { normaliser, preTokeniser } = this.#parts;
-    const into = noPieces();
+    const into = new Pieces(tracks);
     const places = tracks || preTokeniser.needsPlaces === true;
     for (const { part: raw, token } of this.#raw.split(TrackedText.of(text, places))) {
       if (token !== null) {
@@ -175,20 +179,26 @@ export class Pipeline {
     const short = part.text.length <= REMEMBERED_UNITS;
     let found = short ? this.#pieces.get(part.text) : undefined;
     if (found === undefined) {
-      found = this.model.encode(part.text);
+      // What is remembered serves both.
+      found = this.model.encode(part.text, short || into.tracks);
       if (short) this.#pieces.set(part.text, found);
     }
     const { starts, ends } = part;
+    if (!into.tracks) {
+      // A word of megabytes is not copied.
+      into.addIds(found.ids, !short);
+      return;
+    }
     for (let i = 0; i < found.ids.length; i++) {
       const from = starts === null ? 0 : starts[found.starts[i]];
       const to = ends === null ? 0 : ends[Math.max(found.starts[i], found.ends[i] - 1)];
-      pushPiece(into, found.ids[i], from, to);
+      into.push(found.ids[i], from, to);
     }
   }
 }
 
 function pushToken(into: Pieces, token: AddedToken, part: TrackedText): void {
-  pushPiece(into, token.id, part.starts?.[0] ?? 0, part.ends?.[part.text.length - 1] ?? 0);
+  into.push(token.id, part.starts?.[0] ?? 0, part.ends?.[part.text.length - 1] ?? 0);
 }
 
 /** Printable ASCII with one space between words and none at the ends. */

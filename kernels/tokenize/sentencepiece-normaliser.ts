@@ -33,6 +33,13 @@ export function sentencePieceNormaliser(rules: SentencePieceRules): Normaliser {
     if (addDummyPrefix) builder.replace(at, at + characterUnits(source, at), mark);
     let afterSpace = removeExtraSpaces;
     for (; step !== undefined; step = next(at)) {
+      const plain = plainEnd(source, at);
+      if (plain > at) {
+        builder.copy(at, plain);
+        afterSpace = false;
+        at = plain;
+        continue;
+      }
       const end = at + step.units;
       let to = step.to ?? source.slice(at, end);
       if (afterSpace) to = to.replace(/^ +/, "");
@@ -50,6 +57,18 @@ export function sentencePieceNormaliser(rules: SentencePieceRules): Normaliser {
     while (length > 0 && done.text[length - 1] === mark) length--;
     return done.slice(0, length);
   };
+
+  /** Where a run of characters ends that no rule touches and that are no spaces. */
+  function plainEnd(source: string, at: number): number {
+    if (alone !== undefined || !keepsAscii) return at;
+    let end = at;
+    for (let unit = source.charCodeAt(end); end < source.length; end++) {
+      const after = source.charCodeAt(end + 1);
+      if (unit === 32 || (charsmap !== undefined && (!isPrintable(unit) || after > 126))) break;
+      unit = after;
+    }
+    return end;
+  }
 
   /** What stands at a place: how many units are taken and what they become; undefined to: they stay. */
   function steps(source: string): (at: number) => { units: number; to: string | undefined } | undefined {

@@ -132,10 +132,8 @@ export class Tokenizer {
     const spans: number[] | null = options.offsets ? [] : null;
     const body = this.#body(wellFormed(text), room, spans);
     const truncated = body.length > room;
-    const ids = [...this.prefix];
     const kept = truncated ? room : body.length;
-    for (let i = 0; i < kept; i++) ids.push(body[i]);
-    ids.push(...this.suffix);
+    const ids = this.prefix.concat(truncated ? body.slice(0, room) : body, this.suffix);
     let unknown = 0;
     if (this.unkId !== undefined) for (const id of ids) if (id === this.unkId) unknown++;
     const encoding: Encoding = { ids, truncated, unknown };

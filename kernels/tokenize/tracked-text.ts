@@ -67,6 +67,9 @@ export class TrackedBuilder {
   readonly #parts: string[] = [];
   readonly #starts: number[] = [];
   readonly #ends: number[] = [];
+  /** Units that are copied but not yet written: neighbours become one part. */
+  #from = 0;
+  #to = 0;
 
   constructor(source: TrackedText) {
     this.#source = source;
@@ -74,6 +77,17 @@ export class TrackedBuilder {
 
   /** Units [from, to) as they are. */
   copy(from: number, to: number): void {
+    if (from >= to) return;
+    if (from !== this.#to) {
+      this.#write();
+      this.#from = from;
+    }
+    this.#to = to;
+  }
+
+  #write(): void {
+    const [from, to] = [this.#from, this.#to];
+    this.#from = to;
     if (from >= to) return;
     this.#parts.push(this.#source.text.slice(from, to));
     const { starts, ends } = this.#source;
@@ -87,6 +101,7 @@ export class TrackedBuilder {
   /** New text in the place of units [from, to): each of its units stands for all of them. */
   replace(from: number, to: number, text: string): void {
     if (text === "") return;
+    this.#write();
     this.#parts.push(text);
     const { starts, ends } = this.#source;
     if (starts === null || ends === null) return;
@@ -100,6 +115,7 @@ export class TrackedBuilder {
   }
 
   done(): TrackedText {
+    this.#write();
     const text = this.#parts.join("");
     return this.#source.starts === null
       ? new TrackedText(text, null, null)

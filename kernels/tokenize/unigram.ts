@@ -3,7 +3,7 @@
  * Regularization", §3.2), by Viterbi. The path is given out as soon as all candidates share it, so a text of many
  * megabytes needs little memory beyond its own.
  */
-import { noPieces, type PieceModel, type Pieces, pushPiece } from "./pieces.ts";
+import { type PieceModel, Pieces } from "./pieces.ts";
 import { characterUnits } from "./tracked-text.ts";
 import { Trie } from "./trie.ts";
 
@@ -51,16 +51,16 @@ export class Unigram implements PieceModel {
     this.#longest = visible.reduce((most, [piece]) => Math.max(most, piece.length), 2);
   }
 
-  encode(text: string): Pieces {
+  encode(text: string, tracks = true): Pieces {
     for (let window = Math.max(WINDOW, 4 * this.#longest); ; window *= 8) {
-      const found = this.#encode(text, window);
+      const found = this.#encode(text, window, tracks);
       if (found !== undefined) return found;
     }
   }
 
   /** Undefined when the best path is not decided within the window. */
-  #encode(text: string, size: number): Pieces | undefined {
-    const found = noPieces();
+  #encode(text: string, size: number, tracks: boolean): Pieces | undefined {
+    const found = new Pieces(tracks, text.length);
     const length = Math.min(text.length, size);
     // For each end: the score of the best path, where its last piece begins, and which it is (-1: unknown).
     const best = new Float64Array(length + 1).fill(Number.NEGATIVE_INFINITY);
@@ -86,7 +86,7 @@ export class Unigram implements PieceModel {
       at += characterUnits(text, base + at);
     }
     this.#emit(text, base, text.length - base, from, piece, found);
-    return found;
+    return found.done();
   }
 
   /** Candidates that begin at a place. Of equal ones the first found stays: the longest last piece. */
@@ -143,7 +143,7 @@ export class Unigram implements PieceModel {
       const start = base + from[ends[i]];
       const stop = base + ends[i];
       const id = piece[ends[i]];
-      if (id >= 0 && id !== this.unkId) pushPiece(into, id, start, stop);
+      if (id >= 0 && id !== this.unkId) into.push(id, start, stop);
       else this.#unknown(text, start, stop, into);
     }
   }
@@ -151,12 +151,9 @@ export class Unigram implements PieceModel {
   /** Bytes of a character that has no piece; without byte pieces, neighbours become one unknown piece. */
   #unknown(text: string, start: number, end: number, into: Pieces): void {
     if (this.#bytes !== undefined) {
-      for (const byte of Buffer.from(text.slice(start, end), "utf8")) pushPiece(into, this.#bytes[byte], start, end);
+      for (const byte of Buffer.from(text.slice(start, end), "utf8")) into.push(this.#bytes[byte], start, end);
       return;
     }
-    if (this.unkId === undefined) return;
-    const last = into.ids.length - 1;
-    if (last >= 0 && into.ids[last] === this.unkId && into.ends[last] === start) into.ends[last] = end;
-    else pushPiece(into, this.unkId, start, end);
+    if (this.unkId !== undefined) into.pushFused(this.unkId, start, end);
   }
 }

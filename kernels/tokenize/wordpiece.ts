@@ -1,5 +1,5 @@
 /** WordPiece: from the left, the longest piece that is in the vocabulary; a word with a gap is unknown as a whole. */
-import { noPieces, type PieceModel, type Pieces, pushPiece } from "./pieces.ts";
+import { type PieceModel, Pieces } from "./pieces.ts";
 
 export interface WordPieceOptions {
   unkId: number;
@@ -31,7 +31,7 @@ export class WordPiece implements PieceModel {
   }
 
   encode(word: string): Pieces {
-    const found = noPieces();
+    const found = new Pieces();
     if (word === "") return found;
     if (word.length > this.#maxCharacters && characters(word, this.#maxCharacters + 1) > this.#maxCharacters)
       return this.#unknown(word);
@@ -46,14 +46,14 @@ export class WordPiece implements PieceModel {
         if (id !== undefined) break;
       }
       if (id === undefined) return this.#unknown(word);
-      pushPiece(found, id, start, end);
+      found.push(id, start, end);
       start = end;
     }
     return found;
   }
 
   #unknown(word: string): Pieces {
-    return { ids: [this.unkId], starts: [0], ends: [word.length] };
+    return Pieces.one(this.unkId, word.length);
   }
 }
 
