@@ -22,9 +22,9 @@ import {
   type ShownRow,
 } from "./protocol/run-plans.ts";
 import { availableMemory } from "./train/estimate.ts";
-import { textKey } from "./train/pairs.ts";
 import type { TrainingRow } from "./train/rows.ts";
 import { readConfig, readRows } from "./train/run-folder.ts";
+import { textKey } from "./train/text-key.ts";
 
 const questionSchema = z.union([z.object({ preview: z.string() }), z.object({ plan: runRequestSchema })]);
 

@@ -1,32 +1,35 @@
 /** `fineTune`: trains an encoder on pairs in a process of its own, shown while it happens. */
 import path from "node:path";
-import { readTable, Table } from "../data/table.ts";
 import { loadTask, type Task, type TaskFile } from "../data/task.ts";
 import { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { readSpec } from "../encode/read-spec.ts";
 import { resolveReference } from "../encode/reference.ts";
-import { ParallaxError } from "../protocol/errors.ts";
 import { newRun } from "../train/new-run.ts";
-import { type Pair, type PairColumns, pairsFromArray, pairsFromTable } from "../train/pairs.ts";
+import type { PairColumns } from "../train/read-rows.ts";
 import type { RecipeOptions } from "../train/recipe.ts";
 import { startTrainer } from "../train/start.ts";
 import { currentContext } from "./context.ts";
 import { type FineTuneResult, followRun } from "./run.ts";
+import { type RowSource, readSource } from "./training-rows.ts";
 
-export { type Pair, type PairColumns, pairsByLabel } from "../train/pairs.ts";
+export { type Pair, pairsByLabel } from "../train/pairs.ts";
+export type { PairColumns } from "../train/read-rows.ts";
 export type { FineTuneResult } from "./run.ts";
 
 type EvaluationLike = Task | TaskFile | string;
 
 export interface FineTuneOptions extends RecipeOptions {
   /**
-   * What belongs together: { anchor, positive, group? } objects, [anchor, positive] arrays, a Table, or a file that
-   * readTable takes. Two pairs of one `group` never share a batch.
+   * What belongs together: { anchor, positive, negatives?, score?, group?, task? } objects, [anchor, positive] arrays, a
+   * Table, or a file that readTable takes. Two pairs of one `group` never share a batch. docs/training-data.md has all
+   * layouts.
    */
-  pairs: readonly (Pair | readonly [anchor: string, positive: string])[] | Table | string;
-  /** Columns (or fields) of the texts. Default anchor and positive, else sentence1 and sentence2. */
+  pairs: RowSource;
+  /** Columns (or fields) by what they hold. Default: customary names, anchor and positive, sentence1 and sentence2, … */
   columns?: PairColumns | undefined;
+  /** A row that cannot be trained on stops everything ("refuse", default), or is left out and noted. */
+  badRows?: "refuse" | "drop" | undefined;
   /** Where the pairs came from, for the model card. Default: the table's or the file's name. */
   source?: string | undefined;
   /** What to train: loaded, or a reference for loadEncoder. Default "default". */
@@ -71,17 +74,17 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuneResult
 export async function createFineTune(
   options: FineTuneOptions,
 ): Promise<{ folder: string; notes: string[]; memoryBytes: number }> {
-  const { pairs, columns, source, encoder, evaluation, folder, runs, ...recipe } = options;
+  const { pairs, columns, badRows, source, encoder, evaluation, folder, runs, ...recipe } = options;
   const { workingFolder, signal } = currentContext();
   const resolve = (file: string) => path.resolve(workingFolder, file);
-  const read = await readPairs(pairs, columns, resolve, signal);
+  const { read, source: found } = await readSource(pairs, { columns, badRows });
   const asked = evaluation === undefined ? [] : Array.isArray(evaluation) ? evaluation : [evaluation as EvaluationLike];
   const tasks: Task[] = [];
   for (const task of asked as readonly EvaluationLike[])
     tasks.push(await loadTask(typeof task === "string" ? resolve(task) : task, { base: workingFolder, signal }));
   const made = await newRun({
-    rows: read.pairs,
-    source: source ?? read.source,
+    rows: read.rows,
+    source: source ?? found,
     spec: await specOf(encoder, workingFolder),
     evaluation: tasks,
     recipe,
@@ -91,29 +94,11 @@ export async function createFineTune(
     folder: made.folder,
     memoryBytes: made.memoryBytes,
     notes: [
+      ...read.notes,
       ...made.report.warnings,
       `${made.config.steps} steps of ${made.config.batchSize} pairs; about ${(made.memoryBytes / 1e9).toFixed(1)} GB for texts of ${made.config.maxTokens} tokens.`,
     ],
   };
-}
-
-async function readPairs(
-  pairs: FineTuneOptions["pairs"],
-  columns: PairColumns | undefined,
-  resolve: (file: string) => string,
-  signal: AbortSignal,
-): Promise<{ pairs: Pair[]; source: string }> {
-  if (typeof pairs === "string") {
-    const table = await readTable(resolve(pairs), { signal });
-    return { pairs: pairsFromTable(table, columns), source: path.basename(pairs) };
-  }
-  if (pairs instanceof Table) return { pairs: pairsFromTable(pairs, columns), source: pairs.name };
-  if (Array.isArray(pairs)) return { pairs: pairsFromArray(pairs, columns), source: "an array in the notebook" };
-  throw new ParallaxError(
-    "train.no-pairs",
-    `fineTune needs pairs; found ${pairs === null || pairs === undefined ? String(pairs) : typeof pairs}. Nothing was started.`,
-    { hint: "Give pairs: [{ anchor, positive }, …], a table, or a file." },
-  );
 }
 
 async function specOf(encoder: Encoder | string | undefined, workingFolder: string): Promise<EncoderSpec> {

@@ -64,3 +64,12 @@ export { type Match, SimilarityMatrix, similarity } from "./similarity.ts";
 export { type ReadTableOptions, readTable, Table } from "./table.ts";
 export { loadTask, type Task, type TaskFile, type TaskLike } from "./task.ts";
 export { runTrainConfig, type TrainConfig } from "./train-config.ts";
+export {
+  type NliOptions,
+  nliTriplets,
+  type ReadRows,
+  type ReadRowsOptions,
+  type RowSource,
+  type TrainingRow,
+  trainingRows,
+} from "./training-rows.ts";

@@ -4,8 +4,8 @@ import { cutPrompt } from "../encode/prompt-pooling.ts";
 import { readPrompt, TEXT_PLACE } from "../encode/prompt-template.ts";
 import type { RunConfig } from "../protocol/run-files.ts";
 import type { Tokenizer } from "../tokenize/tokenizer.ts";
-import { textKey } from "./pairs.ts";
 import type { TrainingRow } from "./rows.ts";
+import { textKey } from "./text-key.ts";
 
 export interface BatchText {
   ids: readonly number[];

@@ -19,9 +19,9 @@ import { createEngine, type TrainingEngine } from "./engine.ts";
 import { checkMemory } from "./estimate.ts";
 import { RunEvaluation } from "./evaluation.ts";
 import { exportRun, hasExport } from "./export.ts";
+import { inspectRows } from "./inspect-rows.ts";
 import { measureRun, peakMemory } from "./measure-run.ts";
 import { MetricsWriter, readMetrics } from "./metrics-file.ts";
-import { inspectPairs } from "./pairs.ts";
 import { clipScale } from "./parameter-memory.ts";
 import type { TrainingRow } from "./rows.ts";
 import { logLine, newStatus, readConfig, readRows, readStatus, writeStatus } from "./run-folder.ts";
@@ -129,8 +129,9 @@ class Run {
   async #train(measureOnly: boolean): Promise<void> {
     const config = this.#config;
     const rows = readRows(this.#folder, config);
-    for (const warning of inspectPairs(rows, config.batchSize).warnings) this.#log(warning);
-    const plan = new BatchPlan(rows, config.batchSize, config.seed);
+    const { warnings } = inspectRows(rows, { ...config, tasksApart: config.tasks.apart });
+    for (const warning of warnings) this.#log(warning);
+    const plan = new BatchPlan(rows, { ...config, negatives: config.data.negatives });
     this.#engine = await createEngine(config);
     const engine = this.#engine;
     this.#log(

@@ -9,7 +9,7 @@ import { ParallaxError } from "../protocol/errors.ts";
 import type { RunConfig } from "../protocol/run-files.ts";
 import { trainable, trainingThreads } from "./engine.ts";
 import { checkMemory } from "./estimate.ts";
-import { inspectPairs, type PairsReport } from "./pairs.ts";
+import { inspectRows, type PairsReport } from "./inspect-rows.ts";
 import { checkOptions, fillRecipe, type RecipeOptions } from "./recipe.ts";
 import type { TrainingRow } from "./rows.ts";
 import { createRun } from "./run-folder.ts";
@@ -38,7 +38,9 @@ export async function newRun(
   const { spec, rows, source, evaluation } = asked;
   checkOptions(asked.recipe);
   const { model, pooling, dimensions } = trainable(spec);
-  const report = inspectPairs(rows, asked.recipe.batchSize ?? 32);
+  const { batchSize = 32, loss, tasks } = asked.recipe;
+  const tasksApart = tasks?.apart ?? rows.some(({ task }) => task !== undefined);
+  const report = inspectRows(rows, { batchSize, loss, tasksApart });
   needsEvaluation(asked);
   const { evaluateEvery, patience, ...recipe } = fillRecipe(asked.recipe, rows, {
     most: spec.maxTokens,

@@ -314,7 +314,7 @@ export function fillRecipe(
     exponent: options.tasks?.exponent ?? 1,
   };
   const accumulate = options.accumulate ?? 1;
-  const perEpoch = new BatchPlan(rows, batchSize, seed).batchesPerEpoch;
+  const perEpoch = new BatchPlan(rows, { batchSize, seed, tasks, loss, negatives }).batchesPerEpoch;
   const steps = options.steps ?? Math.max(1, Math.round(((options.epochs ?? 1) * perEpoch) / accumulate));
   const positive = options.prompts?.positive ?? "";
   return {
