@@ -1,6 +1,7 @@
 /** Parallax's side of the bench, in a process of its own. Also writes the ONNX file that both sides read. */
 import { copyFileSync, mkdirSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
+import { fillBatches } from "../../../kernels/encode/batch-plan.ts";
 import { defaultSpec } from "../../../kernels/encode/default-encoder.ts";
 import type { Encoder } from "../../../kernels/encode/encoder.ts";
 import { modelWeights } from "../../../kernels/encode/model-weights.ts";
@@ -13,13 +14,14 @@ import type { Precision } from "../../../kernels/graph/precision.ts";
 import { tensor } from "../../../kernels/graph/tensor.ts";
 import { architectureSizes } from "../../../kernels/model/architecture.ts";
 import { buildTokens, provideWeights } from "../../../kernels/model/encoder-graph.ts";
+import { profileEncoder } from "./profile.ts";
 
 const folder = process.argv[2]!;
 const compute = threadCompute();
 const encoders = new Map<Precision, Encoder>();
 
 interface Task {
-  do: "prepare" | "load" | "tokens" | "peak" | "encode";
+  do: "prepare" | "load" | "tokens" | "peak" | "encode" | "profile";
   threads: number;
   texts: string[];
   precision: Precision;
@@ -77,16 +79,35 @@ const answers: Record<Task["do"], (task: Task) => Promise<Record<string, unknown
       weights: spec.weights.file,
     };
   },
-  /** Ids of each text, and the multiplications that its tokens need, times two. */
+  /**
+   * Texts cut where the encoder would cut them, at the end of a token, so that no side cuts any; their ids, and the
+   * operations that their tokens need (two a multiplication).
+   */
   async tokens({ texts }) {
     const { tokenizer, spec } = encoders.get("float32")!;
     const { layers, hiddenSize: d, ffnSize } = architectureSizes(spec.model!);
-    const ids = texts.map((text) => tokenizer.encode(text, spec.maxTokens).ids);
     const perToken = 2 * layers * (4 * d * d + 2 * d * ffnSize);
+    const cut = texts.map((text) => {
+      let room = spec.maxTokens;
+      let kept = text;
+      // A cut inside a word can make other tokens of its rest; a little less then fits.
+      while (tokenizer.encode(kept, spec.maxTokens).truncated) {
+        const { offsets } = tokenizer.encode(text, room--, { offsets: true });
+        kept = text.slice(0, offsets!.findLast((span) => span !== null)![1]);
+      }
+      return kept;
+    });
+    const ids = cut.map((text) => tokenizer.encode(text, spec.maxTokens).ids);
     const flops = ids.reduce((sum, { length: t }) => sum + t * perToken + 4 * layers * d * t * t, 0);
-    return { ids, flops };
+    const rows = ids.map((row) => ({ ids: row })).sort((a, b) => b.ids.length - a.ids.length);
+    const plan = fillBatches(rows, encoders.get("float32")!.batchTokens);
+    const padded = plan.reduce((sum, batch) => sum + batch.length * batch[0].ids.length, 0);
+    return { texts: cut, ids, flops, padded };
   },
-  /** The machine's peak: the fastest of many MatMuls [1024, 1024] × [1024, 1024], in GFLOP/s. */
+  /**
+   * The machine's peak: the fastest of many MatMuls [1024, 1024] × [1024, 1024], in GFLOP/s; and what it would be if the
+   * cores had been this process's own, from its processor time.
+   */
   async peak({ threads }) {
     const b = new GraphBuilder("peak");
     b.output(b.matMul(b.input("x", "float32", [1024, 1024]), b.input("w", "float32", [1024, 1024])), "y");
@@ -94,19 +115,29 @@ const answers: Record<Task["do"], (task: Task) => Promise<Record<string, unknown
     const session = await own.createSession({ graph: b.build() }, { threads });
     const square = tensor("float32", [1024, 1024], new Float32Array(2 ** 20).fill(0.5));
     let best = Number.POSITIVE_INFINITY;
-    for (let run = 0; run < 20; run++) {
+    let leastCpu = Number.POSITIVE_INFINITY;
+    for (let run = 0; run < 12; run++) {
       const started = performance.now();
+      const before = process.cpuUsage();
       await session.run({ x: square, w: square });
       best = Math.min(best, performance.now() - started);
+      const { user, system } = process.cpuUsage(before);
+      leastCpu = Math.min(leastCpu, (user + system) / 1000);
     }
     await own.dispose();
-    return { gflops: (2 * 1024 ** 3) / best / 1e6 };
+    const giga = (2 * 1024 ** 3) / 1e6;
+    return { gflops: giga / best, gflopsByCpu: (giga / leastCpu) * threads };
   },
   async encode({ texts, precision, vectors }) {
     const started = performance.now();
+    const before = process.cpuUsage();
     const { data } = await encoders.get(precision)!.encode(texts, { cache: "skip" });
     const elapsedMs = performance.now() - started;
-    return { elapsedMs, ...(vectors ? { vectors: data } : {}) };
+    const { user, system } = process.cpuUsage(before);
+    return { elapsedMs, cpuMs: (user + system) / 1000, ...(vectors ? { vectors: data } : {}) };
+  },
+  async profile({ texts, precision, threads }) {
+    return { ...(await profileEncoder(encoders.get("float32")!, texts, precision, threads)) };
   },
 };
 

@@ -19,18 +19,21 @@ const answers = {
   },
   async encode({ texts, batchSize, vectors }) {
     const started = performance.now();
+    const before = process.cpuUsage();
     const parts = [];
     for (let i = 0; i < texts.length; i += batchSize)
       parts.push((await extract(texts.slice(i, i + batchSize), { pooling: "mean", normalize: true })).data);
     const elapsedMs = performance.now() - started;
-    if (!vectors) return { elapsedMs };
+    const { user, system } = process.cpuUsage(before);
+    const answer = { elapsedMs, cpuMs: (user + system) / 1000 };
+    if (!vectors) return answer;
     const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
     let at = 0;
     for (const part of parts) {
       all.set(part, at);
       at += part.length;
     }
-    return { elapsedMs, vectors: all };
+    return { ...answer, vectors: all };
   },
 };
 
