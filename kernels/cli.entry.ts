@@ -14,7 +14,7 @@ import { compare, evaluate } from "./cli/evaluate.ts";
 import { gpu } from "./cli/gpu.ts";
 import { map } from "./cli/map.ts";
 import { precision } from "./cli/precision.ts";
-import { resume, runs, train } from "./cli/train.ts";
+import { resume, runs, sweep, train } from "./cli/train.ts";
 import { enableVectorCache } from "./encode/vector-cache.ts";
 import { defaultCompute } from "./graph/compute.ts";
 import { type CliReply, type CliRequest, cliRequestSchema } from "./protocol/cli-messages.ts";
@@ -78,6 +78,8 @@ function run(request: CliRequest): Promise<Answer> | Answer {
       return map(request, context);
     case "train":
       return train(request, context);
+    case "sweep":
+      return sweep(request, context);
     case "resume":
       return resume(request, context);
     case "runs":

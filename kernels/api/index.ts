@@ -61,6 +61,8 @@ export {
 } from "./prompts.ts";
 export { listRuns, listRunsBelow, openRun, type Run, type RunScore, type RunTable, resumeRun, stopRun } from "./run.ts";
 export { type Match, SimilarityMatrix, similarity } from "./similarity.ts";
+export { openSweep, type SweepOptions, type SweepOver, type SweepResult, type SweepRow, sweep } from "./sweep.ts";
+export { runSweepConfig, type SweepConfig } from "./sweep-config.ts";
 export { type ReadTableOptions, readTable, Table } from "./table.ts";
 export { loadTask, type Task, type TaskFile, type TaskLike } from "./task.ts";
 export { runTrainConfig, type TrainConfig } from "./train-config.ts";

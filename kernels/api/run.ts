@@ -125,9 +125,13 @@ export async function stopRun(folder: string, how: StopHow = "after-step"): Prom
  *
  * Stopping the cell stops the run after its step, with a checkpoint. The run itself lives in its own process: when this
  * process dies, it goes on.
+ * @param options show: false shows progress alone; stage: what the progress is called.
  * @throws {ParallaxError} train.stopped (kind cancelled) says how to resume; what the trainer failed with.
  */
-export async function followRun(folder: string): Promise<FineTuneResult> {
+export async function followRun(
+  folder: string,
+  { show = true, stage }: { show?: boolean; stage?: string } = {},
+): Promise<FineTuneResult> {
   const context = currentContext();
   const jobId = `run-${folder}`;
   const displayId = `run-${folder}-${Date.now()}`;
@@ -138,7 +142,7 @@ export async function followRun(folder: string): Promise<FineTuneResult> {
   let drawing: Promise<void> = Promise.resolve();
   const draw = (final = false) => {
     const now = performance.now();
-    if (!final && now - shownAt < DISPLAY_MS) return;
+    if (!show || (!final && now - shownAt < DISPLAY_MS)) return;
     shownAt = now;
     // One after the other: an older picture never replaces a newer one.
     drawing = drawing.then(async () => {
@@ -162,7 +166,7 @@ export async function followRun(folder: string): Promise<FineTuneResult> {
       const { status } = run;
       const last = metrics.findLast(isStep);
       context.progress(jobId, {
-        stage: `Fine-tuning ${run.config.name}`,
+        stage: stage ?? `Fine-tuning ${run.config.name}`,
         done: status.step,
         total: status.steps,
         unit: "steps",

@@ -1,17 +1,14 @@
 /** A fine-tune written down as a JSON file: what `parallax train --config FILE` reads. */
-import { readFileSync } from "node:fs";
 import path from "node:path";
-import { findNodeAtLocation, getNodeValue, type ParseError, parseTree, printParseErrorCode } from "jsonc-parser";
 import { z } from "zod";
-import { nearestName } from "../data/nearest.ts";
 import { readTable, type Table } from "../data/table.ts";
 import { resolveReference } from "../encode/reference.ts";
-import { ParallaxError } from "../protocol/errors.ts";
 import { LOSS_NEEDS, type LossName } from "../protocol/losses.ts";
 import { loraSchema } from "../protocol/run-files.ts";
 import type { RecipeOptions } from "../train/recipe.ts";
 import { currentContext } from "./context.ts";
 import { type FineTuneOptions, type FineTuneResult, fineTune, type PairColumns, pairsByLabel } from "./fine-tune.ts";
+import { readJsonConfig } from "./json-config.ts";
 
 const positive = z.number().positive();
 const count = z.int().positive();
@@ -133,52 +130,5 @@ function columnsOf(source: object): PairColumns {
 
 /** @throws {ParallaxError} train.config-missing, train.bad-config */
 export function readTrainConfig(file: string): z.output<typeof trainConfigSchema> {
-  let text: string;
-  try {
-    text = readFileSync(file, "utf8");
-  } catch (cause) {
-    const code = (cause as NodeJS.ErrnoException).code ?? "unknown";
-    throw new ParallaxError("train.config-missing", `${file} could not be read (${code}). Nothing was started.`, {
-      kind: code === "ENOENT" ? "user" : "environment",
-      hint: "Check the path.",
-      details: { file },
-      cause,
-    });
-  }
-  const errors: ParseError[] = [];
-  const tree = parseTree(text, errors, { allowTrailingComma: true });
-  const bad = (problems: { line: number; problem: string }[]) =>
-    new ParallaxError(
-      "train.bad-config",
-      `${path.basename(file)} is no training configuration: ${problems.map(({ line, problem }) => `line ${line}: ${problem}`).join("; ")}. Nothing was started.`,
-      { hint: "The fields are in docs/fine-tuning.md.", details: { file, problems } },
-    );
-  const lineAt = (offset: number) => text.slice(0, offset).split("\n").length;
-  if (errors.length > 0 || tree === undefined)
-    throw bad(
-      errors.length === 0
-        ? [{ line: 1, problem: "the file is empty" }]
-        : errors
-            .slice(0, 3)
-            .map(({ offset, error }) => ({ line: lineAt(offset), problem: printParseErrorCode(error) })),
-    );
-  const parsed = trainConfigSchema.safeParse(getNodeValue(tree));
-  if (parsed.success) return parsed.data;
-  throw bad(
-    parsed.error.issues.flatMap((issue) => {
-      const at = issue.path as (string | number)[];
-      // A missing field has no place of its own; its parent has.
-      const node = findNodeAtLocation(tree, at) ?? findNodeAtLocation(tree, at.slice(0, -1)) ?? tree;
-      if (issue.code === "unrecognized_keys")
-        return issue.keys.map((key) => {
-          const near = nearestName(key, Object.keys(trainConfigSchema.shape));
-          const child = findNodeAtLocation(tree, [...at, key]) ?? node;
-          return {
-            line: lineAt(child.offset),
-            problem: `unknown field "${[...at, key].join(".")}"${near === undefined || at.length > 0 ? "" : ` (did you mean "${near}"?)`}`,
-          };
-        });
-      return [{ line: lineAt(node.offset), problem: `${at.join(".") || "the file"}: ${issue.message}` }];
-    }),
-  );
+  return readJsonConfig(file, trainConfigSchema, { what: "training configuration", docs: "docs/fine-tuning.md" });
 }

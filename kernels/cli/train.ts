@@ -1,5 +1,5 @@
-/** `parallax train` and `parallax runs`. */
-import { estimateTrainConfig, listRunsBelow, resumeRun, runTrainConfig } from "../api/index.ts";
+/** `parallax train`, `parallax sweep` and `parallax runs`. */
+import { estimateTrainConfig, listRunsBelow, resumeRun, runSweepConfig, runTrainConfig } from "../api/index.ts";
 import type { CliRequest } from "../protocol/cli-messages.ts";
 import type { RunSummary } from "../protocol/run-files.ts";
 import { type Answer, answerOf } from "./answer.ts";
@@ -23,6 +23,16 @@ export async function resume(
 ): Promise<Answer> {
   const result = await resumeRun(request.folder);
   return answerOf(result, plain(result));
+}
+
+export async function sweep(
+  request: Extract<CliRequest, { command: "sweep" }>,
+  _context: CommandContext,
+): Promise<Answer> {
+  const result = await runSweepConfig(request.config);
+  // Values a unit are for the comparison; they stay in the sweep's folder.
+  const trials = result.trials.map(({ measured: _, ...row }) => row);
+  return answerOf(result, { ...plain(result), leader: undefined, best: result.best?.name ?? null, trials });
 }
 
 /** Facts only: functions do not go into JSON. */

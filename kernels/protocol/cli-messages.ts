@@ -64,6 +64,7 @@ export const cliRequestSchema = z.discriminatedUnion("command", [
     neighbours: z.number().int(),
   }),
   z.object({ command: z.literal("train"), config: z.string(), dryRun: z.boolean().default(false) }),
+  z.object({ command: z.literal("sweep"), config: z.string() }),
   z.object({ command: z.literal("resume"), folder: z.string() }),
   z.object({ command: z.literal("runs"), folder: z.string() }),
   z.object({

@@ -268,6 +268,13 @@ program
   });
 
 program
+  .command("sweep")
+  .description("fine-tunes over a grid or a random choice of settings, compared; the same command goes on")
+  .requiredOption("--config <file>", "what to try (docs/sweeps.md)", absolute)
+  .addOption(jsonOption())
+  .action((o: { config: string } & JsonOption) => finish(runCompute({ command: "sweep", config: o.config }, o)));
+
+program
   .command("runs")
   .description("list the fine-tunes below a folder")
   .argument("[folder]", "where to look", absolute, process.cwd())
