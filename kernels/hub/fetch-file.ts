@@ -3,7 +3,7 @@
  * only when its hash is right.
  */
 import { createHash, type Hash } from "node:crypto";
-import { createReadStream, existsSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
+import { createReadStream, existsSync, lstatSync, mkdirSync, renameSync, rmSync, statSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import path from "node:path";
 import { CancelledError, ParallaxError } from "../protocol/errors.ts";
@@ -37,6 +37,7 @@ export interface FetchOptions extends Pick<RequestOptions, "signal" | "onWait"> 
 export async function fetchFile(options: FetchOptions): Promise<string> {
   const target = path.join(options.folder, options.file.path);
   mkdirSync(path.dirname(target), { recursive: true });
+  dropLink(unfinished(target));
   const hadBytes = existsSync(unfinished(target));
   try {
     return await new FileFetch(options, target).run();
@@ -46,6 +47,12 @@ export async function fetchFile(options: FetchOptions): Promise<string> {
     options.onBytes(0);
     return new FileFetch(options, target).run();
   }
+}
+
+/** We never link unfinished files: one with a second name, or a symbolic link, would have us write into somebody's file. */
+function dropLink(file: string): void {
+  const found = lstatSync(file, { throwIfNoEntry: false });
+  if (found !== undefined && (!found.isFile() || found.nlink > 1)) rmSync(file, { force: true });
 }
 
 /** sha256 and the git blob's sha1 of a file on disk. */
