@@ -170,11 +170,11 @@ function oneOf<K extends "schedule" | "keep">(options: RecipeOptions, name: K, v
 }
 
 function badOption(option: string, value: unknown, says: string): ParallaxError {
-  return new ParallaxError(
-    "train.bad-option",
-    `${option} is ${typeof value === "string" ? JSON.stringify(value) : String(value)}; it must be ${says}. Nothing was started.`,
-    { hint: `Leave ${option} out for the default.`, details: { option, value: String(value) } },
-  );
+  const found = typeof value === "string" || typeof value === "object" ? JSON.stringify(value) : String(value);
+  return new ParallaxError("train.bad-option", `${option} is ${found}; it must be ${says}. Nothing was started.`, {
+    hint: `Leave ${option} out for the default.`,
+    details: { option, value: String(value) },
+  });
 }
 
 /** Each loss with its usual settings. Sources: embedding-methods of each loss's docstring in kernels/model/losses. */
@@ -230,17 +230,17 @@ function loraOf(lora: RecipeOptions["lora"]): Lora | null {
   if (lora === undefined || lora === false) return null;
   const parsed = loraSchema.strict().safeParse({ ...LORA_DEFAULTS, ...(lora === true ? {} : lora) });
   if (parsed.success) return parsed.data;
-  throw badOption("lora", JSON.stringify(lora), z.prettifyError(parsed.error));
+  throw badOption("lora", lora, z.prettifyError(parsed.error));
 }
 
 function matryoshkaOf(asked: RecipeOptions["matryoshka"], dimensions: number): Matryoshka | null {
   if (asked === undefined) return null;
   const { dimensions: sizes, weights } = "dimensions" in asked ? asked : { dimensions: asked, weights: undefined };
   const fits = sizes.length > 0 && sizes.every((size) => Number.isSafeInteger(size) && size >= 1 && size <= dimensions);
-  if (!fits) throw badOption("matryoshka", JSON.stringify(sizes), `sizes from 1 to ${dimensions}`);
+  if (!fits) throw badOption("matryoshka", sizes, `sizes from 1 to ${dimensions}`);
   const weighed = weights ?? sizes.map(() => 1);
   if (weighed.length !== sizes.length || !weighed.every((weight) => weight > 0 && Number.isFinite(weight)))
-    throw badOption("matryoshka.weights", JSON.stringify(weighed), `${sizes.length} numbers over 0`);
+    throw badOption("matryoshka.weights", weighed, `${sizes.length} numbers over 0`);
   return { dimensions: [...sizes], weights: [...weighed] };
 }
 
