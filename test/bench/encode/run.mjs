@@ -56,6 +56,12 @@ installRival();
 const a = nodeSide("Parallax", await bundle(path.join(here, "ours.ts"), "encode-ours.mjs"), folder);
 const b = nodeSide("transformers.js", path.join(here, "theirs.mjs"), folder);
 let torch;
+// Stopped from outside, it still shows the rounds that are complete: whoever waits for a leg is told that it has ended.
+for (const signal of ["SIGINT", "SIGTERM"])
+  process.once(signal, () => {
+    say(`stopped by ${signal}`);
+    for (const side of [a, b, torch]) side?.close();
+  });
 const rounds = [];
 const notes = [];
 
