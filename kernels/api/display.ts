@@ -3,6 +3,7 @@ import { randomUUID } from "node:crypto";
 import { types } from "node:util";
 import { DISPLAY, type Displayable, MIME, type MimeBundle } from "../protocol/display.ts";
 import { currentContext } from "./context.ts";
+import { resultMetadata } from "./result-metadata.ts";
 import { valueBundle } from "./value-bundle.ts";
 
 /** A display that can be replaced. */
@@ -34,8 +35,9 @@ const versions = new Map<string, number>();
 function show(value: unknown, displayId: string, update: boolean): void {
   const context = currentContext();
   const bundle = valueBundle(value);
+  const metadata = resultMetadata(value);
   if (!types.isPromise(bundle)) {
-    context.display(bundle, { displayId, update });
+    context.display(bundle, { displayId, update, metadata });
     return;
   }
   const version = (versions.get(displayId) ?? 0) + 1;
@@ -44,7 +46,7 @@ function show(value: unknown, displayId: string, update: boolean): void {
     bundle.then((made) => {
       if (versions.get(displayId) !== version) return;
       versions.delete(displayId);
-      context.display(made, { displayId, update });
+      context.display(made, { displayId, update, metadata });
     }),
   );
 }

@@ -20,6 +20,7 @@ import { readSpec } from "./read-spec.ts";
 import { REFERENCE_TEXTS } from "./reference-texts.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { openWeights } from "./sharded-safetensors.ts";
+import { specRecord } from "./spec-record.ts";
 import { readStaticModel, staticEngine, staticTokens } from "./static-model.ts";
 
 export type { OpenOptions } from "./open-graph.ts";
@@ -114,6 +115,7 @@ async function open(spec: EncoderSpec, options: OpenOptions, isChecked: boolean)
     normalised: spec.normalise,
     weightsSha256: digests.weights,
     specSha256: specDigest,
+    spec: specRecord(spec, digests, engine.precision),
     provider: engine.provider,
     ...(fallback === undefined ? {} : { fallback }),
     ...(check === undefined

@@ -33,6 +33,8 @@ export interface EncoderIdentity {
   weightsSha256: string;
   /** sha256 (hex) of all that decides its numbers: weights, tokenizer, pooling, dense layers, length limit, mask rule. */
   specSha256?: string;
+  /** The whole spec. Absent for weights in training. */
+  spec?: EncoderSpecRecord;
   /** Execution provider that ran it: "cpu", "webgpu", … */
   provider: string;
   /** Nodes of the graph that ran on another provider, in words. Absent when all ran where they should. */
@@ -40,6 +42,37 @@ export interface EncoderIdentity {
   /** The provider's self-test against the CPU. Absent on the CPU. */
   selfTest?: { worstCosine: number; texts: number; checkedAt: string };
   /** Precision it was run at: "float32", "float16", "int8", … (PRECISIONS in kernels/graph/precision.ts). */
+  precision: string;
+}
+
+/**
+ * All that decides an encoder's numbers, as plain JSON without paths or secrets: whoever has files of these digests can
+ * make the same encoder again.
+ */
+export interface EncoderSpecRecord {
+  version: 1;
+  /** "default", a hub id, or the last name of a folder. */
+  reference: string;
+  /** Id in the catalogue of known models. */
+  catalogue: string | null;
+  /** "bert", …, "onnx", "static". */
+  architecture: string;
+  /** The sizes that the graph is built from; null for an ONNX file. */
+  config: Record<string, unknown> | null;
+  weights: { format: "safetensors" | "onnx"; file: string; sha256: string };
+  tokenizer: { file: string; sha256: string };
+  maxTokens: number;
+  pooling: PoolingName | null;
+  dense: { inner: number; out: number; bias: boolean; activation: string; sha256: string }[];
+  normalise: boolean;
+  promptPooling: "include" | "exclude";
+  promptRule: string;
+  lowerCase: boolean;
+  /** Templates with {text}. */
+  prompts: Record<string, string>;
+  roles: { query: string | null; document: string | null; text: string | null };
+  defaultPrompt: string | null;
+  similarity: string;
   precision: string;
 }
 

@@ -4,6 +4,7 @@ import { createRequire } from "node:module";
 import path from "node:path";
 import vm from "node:vm";
 import { contextIfAny, contextStorage, withContext } from "../api/context.ts";
+import { resultMetadata } from "../api/result-metadata.ts";
 import { previewBundle, valueBundle } from "../api/value-bundle.ts";
 import { setAccess } from "../encoders/access.ts";
 import { packageRoot } from "../graph/package-root.ts";
@@ -265,7 +266,7 @@ export class Kernel {
           type: "result",
           cellId: run.cellId,
           data: data as Record<string, unknown>,
-          metadata: {},
+          metadata: shown === undefined ? {} : resultMetadata(shown.value),
           executionCount: run.executionCount,
         });
     });

@@ -45,6 +45,7 @@ describe("the default encoder", () => {
       normalised: true,
       weightsSha256: "6638f625a0a60bdaa1e34c5fee0a17c705f13b98b43a7973e9d366106a55273d",
       specSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      spec: expect.objectContaining({ version: 1, architecture: "bert", pooling: "mean", precision: "float32" }),
       provider: "cpu",
       precision: "float32",
     });

@@ -67,6 +67,7 @@ describe("Encoder", () => {
       normalised: true,
       weightsSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
       specSha256: expect.stringMatching(/^[0-9a-f]{64}$/),
+      spec: expect.objectContaining({ version: 1, architecture: "bert", pooling: "mean", precision: "float32" }),
       provider: "cpu",
       precision: "float32",
     });
