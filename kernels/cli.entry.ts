@@ -18,6 +18,7 @@ import { resume, runs, sweep, train } from "./cli/train.ts";
 import { enableVectorCache } from "./encode/vector-cache.ts";
 import { defaultCompute } from "./graph/compute.ts";
 import { type CliReply, type CliRequest, cliRequestSchema } from "./protocol/cli-messages.ts";
+import { MIME } from "./protocol/display.ts";
 import { toErrorData } from "./protocol/errors.ts";
 import type { Progress } from "./protocol/progress.ts";
 
@@ -58,7 +59,11 @@ function run(request: CliRequest): Promise<Answer> | Answer {
     progress: (_job, update) => {
       if (!("finished" in update)) progress(update);
     },
-    display: () => undefined,
+    // Sentences that a cell would show, the loss of a precision among them.
+    display: (bundle) => {
+      const { [MIME.plain]: text, ...rest } = bundle;
+      if (typeof text === "string" && Object.keys(rest).length === 0) context.note(text);
+    },
     pending: () => undefined,
     clear: () => undefined,
     runStarted: (folder) => context.note(`run folder: ${folder}`),

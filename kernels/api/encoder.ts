@@ -1,12 +1,16 @@
 /** `loadEncoder`: encoders by name, each loaded once. */
 import { statSync } from "node:fs";
 import type { Encoder } from "../encode/encoder.ts";
+import { encoderDigests } from "../encode/encoder-digests.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { type OpenOptions, openSpec } from "../encode/open-encoder.ts";
+import { lossSentence } from "../encode/precision-losses.ts";
 import { readSpec } from "../encode/read-spec.ts";
 import { resolveReference } from "../encode/reference.ts";
+import { PRECISIONS } from "../graph/precision.ts";
 import { isHubId } from "../hub/hub-id.ts";
 import { findStored } from "../hub/store.ts";
+import { MIME } from "../protocol/display.ts";
 import { CancelledError } from "../protocol/errors.ts";
 import { currentContext } from "./context.ts";
 import { downloadEncoder } from "./encoders.ts";
@@ -74,12 +78,22 @@ export async function loadEncoder(reference = "default", options: EncoderOptions
     if (loaded.get(key) === known) loaded.delete(key);
   }
   // Not the signal of this cell: another cell may wait for the same encoder.
+  if (said.precision !== undefined || reference === "default-int8")
+    await sayLoss(spec, said.precision ?? "int8-weights", signal);
   const opening = openSpec(spec, said);
   if (shared) {
     loaded.set(key, opening);
     opening.catch(() => loaded.delete(key));
   }
   return opening;
+}
+
+/** What a precision loses, in the cell's output (or the command's), before the encoder is loaded. */
+async function sayLoss(spec: EncoderSpec, precision: string, signal: AbortSignal): Promise<void> {
+  if (precision === "float32" || spec.architecture === "static" || !Object.hasOwn(PRECISIONS, precision)) return;
+  const { weights: weightsSha256 } = await encoderDigests(spec, signal);
+  const text = lossSentence({ name: spec.name, weightsSha256 }, precision);
+  currentContext().display({ [MIME.plain]: text });
 }
 
 /** The encoder that an argument means; undefined means the default one. */

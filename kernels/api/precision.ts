@@ -2,6 +2,7 @@
 import type { Task } from "../data/task-types.ts";
 import type { CompactType } from "../encode/compact-vectors.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
+import { rememberLosses } from "../encode/precision-losses.ts";
 import { readSpec } from "../encode/read-spec.ts";
 import { recommendedPrompts } from "../encode/recommended-prompts.ts";
 import { resolveReference } from "../encode/reference.ts";
@@ -131,7 +132,23 @@ export async function comparePrecisions(
       for (const form of forms) small.push(await bench.form(form, base, calibration));
       for (const precision of others) raw.push(await bench.precision(precision, base));
       const lines = await withIntervals([...raw, ...small], { ...sampling, ...work });
-      return summary({ base, lines, task: loaded, templates, seed: sampling.seed });
+      const found = summary({ base, lines, task: loaded, templates, seed: sampling.seed });
+      rememberLosses({
+        version: 1,
+        weightsSha256: found.encoder.weightsSha256,
+        task: options.documents === undefined ? found.task : `${found.task} (${options.documents} documents)`,
+        metric: found.metric,
+        n: found.n,
+        unit: found.unit,
+        seed: found.seed,
+        losses: Object.fromEntries(
+          lines
+            .slice(1)
+            .map(({ name, delta, deltaInterval: { low, high } }) => [name, [delta, low, high] as const])
+            .filter(([, values]) => (values as readonly number[]).every(Number.isFinite)),
+        ) as Record<string, [number, number, number]>,
+      });
+      return found;
     } finally {
       await base.encoder.dispose();
     }

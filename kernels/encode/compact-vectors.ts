@@ -1,6 +1,8 @@
 /** Vectors in fewer bytes: fewer dimensions (Matryoshka), 8 bits a number, or one bit. */
+import { DISPLAY, type Displayable, MIME, type MimeBundle } from "../protocol/display.ts";
 import { ParallaxError } from "../protocol/errors.ts";
-import { normaliseRows } from "./embedding-set.ts";
+import { formatBytes, normaliseRows } from "./embedding-set.ts";
+import { lossSentence } from "./precision-losses.ts";
 
 export type CompactType = "float32" | "int8" | "binary";
 
@@ -28,6 +30,8 @@ export interface PlainSet {
   readonly n: number;
   readonly dimensions: number;
   readonly data: Float32Array;
+  /** Whose they are: what their form loses is said then. */
+  readonly encoder?: { name: string; weightsSha256: string; dimensions: number };
 }
 
 /**
@@ -78,20 +82,28 @@ export function columnRanges(data: Float32Array, d: number): { low: Float32Array
  * int8: code = round((x − low)/step) − 128 with step = (high − low)/255 of its dimension; numbers outside of the ranges go
  * to their ends. binary: bit 1 for x > 0, eight a byte, the first highest (as numpy.packbits); a row fills whole bytes.
  */
-export class CompactVectors {
+export class CompactVectors implements Displayable {
   readonly n: number;
   readonly dimensions: number;
   readonly type: CompactType;
   readonly data: Float32Array | Int8Array | Uint8Array;
   /** For "int8". */
   readonly ranges: Ranges | undefined;
+  /** What this form loses, in words, where it is known whose vectors they are. */
+  readonly loss: string | undefined;
 
-  constructor(parts: Pick<CompactVectors, "n" | "dimensions" | "type" | "data" | "ranges">) {
+  constructor(parts: Pick<CompactVectors, "n" | "dimensions" | "type" | "data" | "ranges"> & { loss?: string }) {
+    this.loss = parts.loss;
     this.n = parts.n;
     this.dimensions = parts.dimensions;
     this.type = parts.type;
     this.data = parts.data;
     this.ranges = parts.ranges;
+  }
+
+  [DISPLAY](): MimeBundle {
+    const what = `${this.type} [${this.n}, ${this.dimensions}] · ${formatBytes(this.sizeBytes)}`;
+    return { [MIME.plain]: this.loss === undefined ? what : `${what}\n${this.loss}` };
   }
 
   /** Bytes of all vectors, ranges included. */
@@ -184,6 +196,19 @@ function toBits(data: Float32Array, n: number, d: number): Uint8Array {
   return out;
 }
 
+/** The sentence for the form, by the names that `comparePrecisions` gives its lines. */
+function lossOf(
+  { encoder }: PlainSet,
+  type: CompactType,
+  dimensions: number,
+  ranges: CompactOptions["ranges"],
+): { loss?: string } {
+  if (encoder === undefined || (type === "float32" && dimensions === encoder.dimensions)) return {};
+  const how = type !== "int8" || ranges === undefined ? "" : ranges === "fixed" ? ", fixed ranges" : ", calibrated";
+  const short = dimensions === encoder.dimensions ? "" : `, ${dimensions} dimensions`;
+  return { loss: lossSentence(encoder, `${type} vectors${how}${short}`) };
+}
+
 /**
  * The vectors of a set in fewer bytes. The set is not changed.
  *
@@ -193,7 +218,7 @@ function toBits(data: Float32Array, n: number, d: number): Uint8Array {
 export function compact(set: PlainSet, options: CompactOptions = {}): CompactVectors {
   const { type = "float32", dimensions = set.dimensions } = options;
   const rows = truncateRows(set, dimensions);
-  const parts = { n: set.n, dimensions, type, ranges: undefined };
+  const parts = { n: set.n, dimensions, type, ranges: undefined, ...lossOf(set, type, dimensions, options.ranges) };
   switch (type) {
     case "float32":
       return new CompactVectors({ ...parts, data: rows });

@@ -45,6 +45,7 @@ const compute = threadCompute();
 beforeAll(async () => {
   setDefaultCompute(compute);
   folder = await mkdtemp(path.join(tmpdir(), "parallax-precision-"));
+  process.env.PARALLAX_HOME = path.join(folder, "home");
   await writeFile(path.join(folder, "pairs.tsv"), `score\tsentence1\tsentence2\n${ROWS.join("\n")}\n`);
 });
 afterAll(async () => {
@@ -169,6 +170,27 @@ describe("comparePrecisions", () => {
         code: "vectors.no-calibration",
       });
     });
+  });
+
+  test("the loss is said before a precision is loaded, and with vectors in fewer bytes", {
+    timeout: 60_000,
+  }, async () => {
+    const shown: string[] = [];
+    const seeing = {
+      ...context(),
+      display: (bundle: Record<string, unknown>) => void shown.push(String(bundle[MIME.plain])),
+    };
+    await withContext(seeing, async () => {
+      await loadEncoder("default", { precision: "int8-blocks", shared: false }).then((one) => one.dispose());
+      expect(shown[0]).toMatch(
+        /^int8-blocks of all-MiniLM-L6-v2 against float32: .*nDCG@10 ×100 \+0\.04 \(95 % −0\.14 to \+0\.29\) on scifact, n = 300 queries, seed 0/,
+      );
+      const set = await encode(["a", "b"], { encoder: "default" });
+      expect(compact(set, { type: "binary" }).loss).toContain("binary vectors of all-MiniLM-L6-v2 against float32: ");
+      expect(compact(set, { dimensions: 100 }).loss).toContain("the loss was not measured");
+      expect(compact(set).loss).toBeUndefined();
+    });
+    expect(shown).toHaveLength(1);
   });
 
   test("an encoder says its precision, and one that does not exist is refused", async () => {
