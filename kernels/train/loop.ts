@@ -260,9 +260,9 @@ class Run {
     const { lastCheckpoint } = this.#status;
     if (lastCheckpoint === null) return "There is no checkpoint yet.";
     const good = this.#goodStep();
-    return good === null || good === lastCheckpoint
-      ? `Checkpoint ${lastCheckpoint} is kept.`
-      : `Checkpoint ${good} is the last good one; it is kept.`;
+    if (good === null || good === lastCheckpoint) return `Checkpoint ${lastCheckpoint} is kept.`;
+    const why = good === this.#evaluation?.board.best?.step ? "the best score" : "the lowest loss";
+    return `Checkpoint ${good}, the one with ${why}, is kept.`;
   }
 
   #timeLeft(step: number, rate: number): number {

@@ -6,6 +6,8 @@ import { chanceLoss, type RunConfig } from "../protocol/run-files.ts";
 const STEPS = 20;
 /** Steps whose mean loss is where the run began. */
 const FIRST_STEPS = 5;
+/** Losses this near to chance, relatively, come from vectors that are all alike: real batches differ by more. */
+const FLAT = 1e-3;
 
 export interface StepFacts {
   step: number;
@@ -35,7 +37,8 @@ export class LossWatch {
    * Take the loss of a step.
    * @param kept the sentence that says what there is to go back to.
    * @throws {ParallaxError} train.not-finite; train.diverged when the mean of the last 20 losses is over twice that of
-   *   the first five (or of chance), or has climbed to chance from well below it.
+   *   the first five (or of chance), has climbed to chance from well below it, or has become
+   *   chance itself, batch for batch.
    */
   check(facts: StepFacts, kept: () => string): void {
     const { step, loss, gradNorm, learningRate } = facts;
@@ -53,9 +56,13 @@ export class LossWatch {
     const began = `the mean loss of the last ${STEPS} steps is ${last.toPrecision(3)}, it began at ${first.toPrecision(3)}`;
     const chance = this.#chance;
     if (last > 2 * Math.max(first, chance ?? 0)) throw stop("train.diverged", began);
-    // An encoder whose vectors are all alike has the loss of chance, which is not twice anything.
-    if (chance !== null && first < 0.8 * chance && last >= 0.99 * chance)
-      throw stop("train.diverged", `${began}; at ${chance.toPrecision(3)} the encoder tells nothing apart any more`);
+    // An encoder whose vectors are all alike has the loss of chance, which is not twice anything, batch for batch.
+    const isFlat = (losses: readonly number[]) =>
+      chance !== null && losses.every((each) => Math.abs(each - chance) < FLAT * chance);
+    const nothing = `${began}; at chance (${chance?.toPrecision(3)}) the encoder tells nothing apart any more`;
+    if (isFlat(this.#losses.slice(-STEPS)) && !isFlat(this.#losses.slice(0, FIRST_STEPS)))
+      throw stop("train.diverged", nothing);
+    if (chance !== null && first < 0.8 * chance && last >= 0.99 * chance) throw stop("train.diverged", nothing);
   }
 }
 
