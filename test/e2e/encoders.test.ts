@@ -106,6 +106,9 @@ describe("the encoders screen", () => {
     await page.getByRole("button", { name: "Source: huggingface.co…" }).click();
     const dialog = page.getByRole("dialog", { name: "Where encoders come from" });
     const field = dialog.getByLabel("Token for private and gated models");
+    const none =
+      "No token is kept. One that you save is kept in the file ~/.config/parallax/hub-token, readable by you only";
+    await dialog.getByText(none).waitFor();
     await field.fill("hf_secretoftests");
     await field.press("Enter");
     await dialog.getByText("kept in the file ~/.config/parallax/hub-token, readable by you only").waitFor();

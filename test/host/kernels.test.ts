@@ -1,5 +1,5 @@
 import path from "node:path";
-import { describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test, vi } from "vitest";
 import type { CellState, OpenedNotebook } from "../../kernels/protocol/host-methods.ts";
 import type { Notebook } from "../../notebooks/format/model.ts";
 import type { TestClient } from "../support/client.ts";
@@ -253,3 +253,35 @@ function killChildren(): void {
     }
   }
 }
+
+describe("the desktop app's keychain", () => {
+  test("is told to each kernel, and again when the token is set or forgotten", async () => {
+    let kept: string | null = "hf_first";
+    const tokenVault = {
+      name: "the keychain of the tests",
+      unavailable: () => null,
+      read: () => kept,
+      write: (token: string | null) => {
+        kept = token;
+      },
+    };
+    const place = workplace();
+    vi.stubEnv("PARALLAX_HOME", place.home);
+    onTestFinished(() => {
+      vi.unstubAllEnvs();
+    });
+    place.notebook("a.ipynb", ["keychain"]);
+    const page = await place.page(place.host({ tokenVault }));
+    const view = await page.call("notebook.open", { path: "a.ipynb" });
+    const told: unknown[] = [];
+    for (const change of ["hf_second", null, undefined]) {
+      const from = page.events.length;
+      await run(page, view.docId, "c1");
+      await cellIs(page, "c1", "done", from);
+      const [[output]] = outputs(page, view) as unknown as [[{ text: string }]];
+      told.push(JSON.parse(output.text).token);
+      if (change !== undefined) await page.call("encoders.set-token", { token: change });
+    }
+    expect(told).toEqual(["hf_first", "hf_second", null]);
+  });
+});

@@ -4,6 +4,7 @@
  *
  *   print TEXT | err TEXT | value TEXT | fail TEXT | sleep MS | loop | progress N | show ID TEXT | update ID TEXT
  *   define NAME… | use NAME… | clear | clear wait | exit CODE | run FOLDER | stubborn
+ *   keychain (prints what the host said last of it)
  */
 import { Socket } from "node:net";
 
@@ -14,6 +15,7 @@ let stop = () => undefined;
 const queue = [];
 let isBusy = false;
 const variables = new Map();
+let keychain = null;
 
 // A socket, not a file: a file's blocking read would keep the process from ending.
 const interrupts = new Socket({ fd: Number(process.env.PARALLAX_INTERRUPT_FD) });
@@ -53,6 +55,7 @@ async function execute({ requestId, cellId, code }) {
     const [, verb, rest] = /^(\S*) ?(.*)$/.exec(line);
     const [id, ...text] = rest.split(" ");
     if (verb === "print") send({ type: "stream", cellId, name: "stdout", text: `${rest}\n` });
+    if (verb === "keychain") send({ type: "stream", cellId, name: "stdout", text: `${JSON.stringify(keychain)}\n` });
     if (verb === "err") send({ type: "stream", cellId, name: "stderr", text: `${rest}\n` });
     if (verb === "value") send({ type: "result", cellId, data: { "text/plain": rest }, metadata: {}, executionCount });
     if (verb === "sleep" || verb === "loop") await sleep(verb === "loop" ? 1e9 : Number(rest));
@@ -139,6 +142,7 @@ process.on("message", (message) => {
       variables: [...variables].map(([name, cellId]) => ({ name, type: "number", bytes: 8, preview: "1", cellId })),
     });
   if (message.type === "inspect") send({ type: "inspected", requestId, data: { "text/plain": message.name } });
+  if (message.type === "keychain") keychain = message.keychain;
   if (message.type === "shutdown") process.exit(0);
 });
 process.on("disconnect", () => process.exit(0));

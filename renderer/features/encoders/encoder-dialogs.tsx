@@ -229,7 +229,7 @@ export function HubSettingsDialog({ settings, actions, onClose }: SettingsProps)
             </Button>
             <Button
               size="large"
-              disabled={!present || keptIn === "HF_TOKEN"}
+              disabled={keptIn === "none" || keptIn === "HF_TOKEN"}
               onClick={() => attempt(actions.saveToken(null), "The token is forgotten.")}
             >
               Forget
@@ -238,7 +238,7 @@ export function HubSettingsDialog({ settings, actions, onClose }: SettingsProps)
           <p id={`${id}-token-help`} className="type-caption">
             {present
               ? `✓ A token is set, kept in ${where}. It is never shown again, `
-              : `No token is set. One that you save is kept in ${goesTo}, `}
+              : `${keptIn === "none" ? `${where.charAt(0).toUpperCase()}${where.slice(1)}` : "No token is in use"}. One that you save is kept in ${goesTo}, `}
             and never written to notebooks, logs or runs; it goes to {hubHost(settings)} only.
             {present && keptIn === "file" && !where.startsWith(goesTo) && ` A new one is kept in ${goesTo}.`}
             {keptIn === "HF_TOKEN" && " To change it, set the variable HF_TOKEN before Parallax starts."}
