@@ -24,6 +24,7 @@ const KERNEL_ORDER = [
   ["evaluate"],
   ["figure"],
   ["prompts", "map", "train", "encoders", "gpu", "corpus", "sweep"],
+  ["mining"],
   ["api"],
   ["runtime"],
   ["cli"],
@@ -42,7 +43,7 @@ const RESERVED = {
 /** Files that may use Node's modules although their layer is pure. */
 const NODE_ALLOWED = [
   /^kernels\/graph\/(session|compute|compute\.worker|model-file|package-root|runtime-folder)\.ts$/,
-  /^kernels\/(files|hub|tokenize|encode|data|figure|map|train|encoders|gpu|corpus|sweep|api|runtime|cli)\//,
+  /^kernels\/(files|hub|tokenize|encode|data|figure|map|train|encoders|gpu|corpus|mining|sweep|api|runtime|cli)\//,
   /^kernels\/[a-z]+\.entry\.ts$/,
   /^main\/(host|server|cli|electron)\//,
   /^notebooks\/export\//,

@@ -5,11 +5,14 @@ import { Encoder } from "../encode/encoder.ts";
 import type { EncoderSpec } from "../encode/encoder-spec.ts";
 import { readSpec } from "../encode/read-spec.ts";
 import { resolveReference } from "../encode/reference.ts";
+import { findLeaks, leakSentence } from "../mining/leaks.ts";
 import { newRun } from "../train/new-run.ts";
 import type { PairColumns } from "../train/read-rows.ts";
 import type { RecipeOptions } from "../train/recipe.ts";
+import { logLine } from "../train/run-folder.ts";
 import { startTrainer } from "../train/start.ts";
 import { currentContext } from "./context.ts";
+import { withoutRows } from "./mining.ts";
 import { type FineTuneResult, followRun } from "./run.ts";
 import { type RowSource, readSource } from "./training-rows.ts";
 
@@ -30,6 +33,8 @@ export interface FineTuneOptions extends RecipeOptions {
   columns?: PairColumns | undefined;
   /** A row that cannot be trained on stops everything ("refuse", default), or is left out and noted. */
   badRows?: "refuse" | "drop" | undefined;
+  /** True leaves rows out that share a text with the evaluation. Default: they are counted, and the log warns of them. */
+  dropLeaks?: boolean | undefined;
   /** Where the pairs came from, for the model card. Default: the table's or the file's name. */
   source?: string | undefined;
   /** What to train: loaded, or a reference for loadEncoder. Default "default". */
@@ -74,7 +79,7 @@ export async function fineTune(options: FineTuneOptions): Promise<FineTuneResult
 export async function createFineTune(
   options: FineTuneOptions,
 ): Promise<{ folder: string; notes: string[]; memoryBytes: number }> {
-  const { pairs, columns, badRows, source, encoder, evaluation, folder, runs, ...recipe } = options;
+  const { pairs, columns, badRows, dropLeaks, source, encoder, evaluation, folder, runs, ...recipe } = options;
   const { workingFolder, signal } = currentContext();
   const resolve = (file: string) => path.resolve(workingFolder, file);
   const { read, source: found } = await readSource(pairs, { columns, badRows });
@@ -82,19 +87,28 @@ export async function createFineTune(
   const tasks: Task[] = [];
   for (const task of asked as readonly EvaluationLike[])
     tasks.push(await loadTask(typeof task === "string" ? resolve(task) : task, { base: workingFolder, signal }));
+  // Documents of a retrieval task are there to be found, and training on some of them is no leak.
+  const leaks = findLeaks(read.rows, tasks, { documents: false });
+  const rows = dropLeaks === true ? withoutRows(read.rows, leaks.leakingRows) : read.rows;
   const made = await newRun({
-    rows: read.rows,
+    rows,
     source: source ?? found,
     spec: await specOf(encoder, workingFolder),
     evaluation: tasks,
     recipe,
     where: folder === undefined ? { runs: resolve(runs ?? "runs") } : { folder: resolve(folder) },
   });
+  const leakNote =
+    dropLeaks === true && leaks.leaking > 0
+      ? `${leaks.leaking} of ${leaks.rows} rows were dropped: they share a text with the evaluation.`
+      : leakSentence(leaks);
+  if (leakNote !== null) logLine(made.folder, `warning: ${leakNote}`);
   return {
     folder: made.folder,
     memoryBytes: made.memoryBytes,
     notes: [
       ...read.notes,
+      ...(leakNote === null ? [] : [leakNote]),
       ...made.report.warnings,
       `${made.config.steps} steps of ${made.config.batchSize} pairs; about ${(made.memoryBytes / 1e9).toFixed(1)} GB for texts of ${made.config.maxTokens} tokens.`,
     ],

@@ -44,6 +44,22 @@ export {
 } from "./fine-tune.ts";
 export { type MapOptions, map, type PlainVectors, type TextMap } from "./map.ts";
 export { type MeasureEncoderOptions, measureEncoder } from "./measure.ts";
+export {
+  type FilterConsistentOptions,
+  type FilterReport,
+  filterConsistent,
+  findLeaks,
+  type LeakOptions,
+  type LeakReport,
+  LeaksFound,
+  type MineNegativesOptions,
+  type MiningReport,
+  mineNegatives,
+  RowsMade,
+  removeLeaks,
+  type ScoreReport,
+  scoreRows,
+} from "./mining.ts";
 export { type Figure, plot } from "./plot.ts";
 export {
   type ComparePrecisionsOptions,

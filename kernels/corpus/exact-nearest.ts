@@ -7,7 +7,14 @@ import { int, OPSET } from "../graph/ir.ts";
 import { tensor } from "../graph/tensor.ts";
 import { CancelledError } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
-import type { Corpus } from "./corpus.ts";
+
+/** Vectors at length 1 that can be read a block at a time: a corpus on disk, or rows in memory. */
+export interface UnitRows {
+  readonly n: number;
+  readonly dimensions: number;
+  /** Rows start … end − 1: float32 [end − start, dimensions]. */
+  unitRows(start: number, end: number): Float32Array;
+}
 
 export interface NearestRows {
   k: number;
@@ -28,7 +35,7 @@ const MOST_QUERIES = 64;
  * Cost: m · n · d multiplications on the provider's threads, and reading n · d numbers once for each 64 queries.
  */
 export async function exactNearest(
-  corpus: Corpus,
+  corpus: UnitRows,
   queries: Float32Array,
   k: number,
   compute: Compute,
