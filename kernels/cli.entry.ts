@@ -13,6 +13,7 @@ import { encoders } from "./cli/encoders.ts";
 import { compare, evaluate } from "./cli/evaluate.ts";
 import { gpu } from "./cli/gpu.ts";
 import { map } from "./cli/map.ts";
+import { filter, leaks, mine } from "./cli/mining.ts";
 import { precision } from "./cli/precision.ts";
 import { resume, runs, sweep, train } from "./cli/train.ts";
 import { enableVectorCache } from "./encode/vector-cache.ts";
@@ -85,6 +86,12 @@ function run(request: CliRequest): Promise<Answer> | Answer {
       return train(request, context);
     case "sweep":
       return sweep(request, context);
+    case "mine":
+      return mine(request);
+    case "filter":
+      return filter(request);
+    case "leaks":
+      return leaks(request, context);
     case "resume":
       return resume(request, context);
     case "runs":

@@ -7,6 +7,18 @@ import { errorDataSchema } from "./errors.ts";
 
 const encoder = z.string();
 
+/** Where training rows come from. */
+const rowSource = {
+  file: z.string(),
+  columns: z.object({
+    anchor: z.string().nullable(),
+    positive: z.string().nullable(),
+    negatives: z.array(z.string()),
+    group: z.string().nullable(),
+  }),
+  dropBad: z.boolean(),
+};
+
 /** One line a command: what it needs, already checked. Paths are absolute. */
 export const cliRequestSchema = z.discriminatedUnion("command", [
   z.object({
@@ -65,6 +77,37 @@ export const cliRequestSchema = z.discriminatedUnion("command", [
   }),
   z.object({ command: z.literal("train"), config: z.string(), dryRun: z.boolean().default(false) }),
   z.object({ command: z.literal("sweep"), config: z.string() }),
+  z.object({
+    command: z.literal("mine"),
+    ...rowSource,
+    encoder,
+    out: z.string(),
+    negatives: z.number().int(),
+    ranks: z.tuple([z.number().int(), z.number().int()]),
+    margin: z.number().nullable(),
+    relativeMargin: z.number().nullable(),
+    sample: z.enum(["top", "random"]),
+    short: z.enum(["drop", "keep", "fill"]),
+    corpus: z.object({ file: z.string(), column: z.string() }).nullable(),
+    seed: z.number().int(),
+  }),
+  z.object({
+    command: z.literal("filter"),
+    ...rowSource,
+    encoder,
+    out: z.string(),
+    pool: z.number().int(),
+    k: z.number().int(),
+    seed: z.number().int(),
+  }),
+  z.object({
+    command: z.literal("leaks"),
+    ...rowSource,
+    tasks: z.array(z.string()),
+    /** Where the other rows go; null only looks. */
+    out: z.string().nullable(),
+    documents: z.boolean(),
+  }),
   z.object({ command: z.literal("resume"), folder: z.string() }),
   z.object({ command: z.literal("runs"), folder: z.string() }),
   z.object({

@@ -10,6 +10,7 @@ import { runCompute } from "./compute-command.ts";
 import { runDoctor } from "./doctor.ts";
 import { encodersCommand } from "./encoders.ts";
 import { runGpuInstall } from "./gpu.ts";
+import { miningCommands } from "./mining.ts";
 import { precisionCommand } from "./precision.ts";
 import { formatError } from "./print.ts";
 import { runNotebook } from "./run-notebook.ts";
@@ -273,6 +274,16 @@ program
   .requiredOption("--config <file>", "what to try (docs/sweeps.md)", absolute)
   .addOption(jsonOption())
   .action((o: { config: string } & JsonOption) => finish(runCompute({ command: "sweep", config: o.config }, o)));
+
+for (const command of miningCommands({
+  finish: (code) => finish(code),
+  number,
+  absolute,
+  encoderOptions: () => [encoderOption(), providerOption()],
+  seedOption,
+  jsonOption,
+}))
+  program.addCommand(command);
 
 program
   .command("runs")
