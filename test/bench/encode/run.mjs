@@ -179,9 +179,17 @@ try {
   if (torch) {
     say("PyTorch: which threads are the fastest");
     const ids = first.sortedIds.filter((_, i) => i % 3 === 0);
-    const { version, omp, blas, tried } = await torch.ask({ do: "fastest", ids, batchSize }, limit());
-    const times = tried.map((one) => `${one.omp}×${one.blas}: ${one.ms.toFixed(0)} ms`).join(", ");
-    torchAbout = `PyTorch ${version}, tokens given, ${omp} threads of its own and ${blas} of its BLAS (the fastest here: ${times})`;
+    try {
+      const { version, omp, blas, tried } = await torch.ask({ do: "fastest", ids, batchSize }, limit());
+      const times = tried.map((one) => `${one.omp}×${one.blas}: ${one.ms.toFixed(0)} ms`).join(", ");
+      torchAbout = `PyTorch ${version}, tokens given, ${omp} threads of its own and ${blas} of its BLAS (the fastest here: ${times})`;
+    } catch (error) {
+      // The other legs are worth their race without it.
+      torch.close();
+      torch = undefined;
+      torchAbout = `PyTorch did not take part: ${error.message}`;
+      say(torchAbout);
+    }
   }
   const legs = Object.keys(LEGS).filter((leg) => !without.has(leg) && (leg !== "torch" || torch));
   about.push(
