@@ -68,6 +68,13 @@ export const trainConfigSchema = z.strictObject({
       anchor: z.string().min(1).optional(),
       positive: z.string().min(1).optional(),
       group: z.string().min(1).optional(),
+      /** Columns of one hard negative each, or one column of lists. */
+      negatives: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+      /** A number for the pair, and the lowest and highest that it takes; or a teacher's lists of numbers. */
+      score: z.string().min(1).optional(),
+      scale: z.tuple([z.number(), z.number()]).optional(),
+      scores: z.string().min(1).optional(),
+      task: z.string().min(1).optional(),
       /** Only rows whose number in this column is at least so much. */
       where: z.strictObject({ column: z.string().min(1), atLeast: z.number() }).optional(),
     }),
@@ -80,6 +87,8 @@ export const trainConfigSchema = z.strictObject({
   ]),
   /** A task, or several: file, table or folder, as `parallax eval --task` takes. The first one says which step is best. */
   evaluation: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
+  /** Rows that cannot be trained on: refuse the run (default), or leave them out. */
+  badRows: z.enum(["refuse", "drop"]).optional(),
   /** Folder in which a folder for the run is made. */
   output: z.string().min(1).default("runs"),
   ...recipeFields,
@@ -124,8 +133,8 @@ function atLeast(table: Table, where: { column: string; atLeast: number } | unde
 }
 
 function columnsOf(source: object): PairColumns {
-  const { anchor, positive, group } = source as PairColumns;
-  return { anchor, positive, group };
+  const { anchor, positive, group, negatives, score, scale, scores, task } = source as PairColumns;
+  return { anchor, positive, group, negatives, score, scale, scores, task };
 }
 
 /** @throws {ParallaxError} train.config-missing, train.bad-config */

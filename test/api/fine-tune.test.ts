@@ -185,7 +185,7 @@ describe("fineTune", () => {
         { maxTokens: 1000 },
         { pairs: [{ anchor: "a", positive: "" }] },
         { pairs: 3 as never },
-        { pairs: Table.fromColumns({ question: ["a"], answer: ["b"] }) },
+        { pairs: Table.fromColumns({ left: ["a"], right: ["b"] }) },
         { pairs: Array.from({ length: 20 }, () => ({ anchor: "same", positive: "text" })) },
         { encoder: "default-static" },
         { prompts: { anchor: "query: " } },
@@ -200,8 +200,8 @@ describe("fineTune", () => {
       "train.bad-option: maxTokens is 1000; the encoder takes at most 48",
       'train.bad-pair: Pair 1 has an empty text in "positive"',
       "train.no-pairs: fineTune needs pairs; found number",
-      'train.missing-column: Training pairs need the columns "anchor" and "positive"; the table has "question", "answer".',
-      "train.too-few-pairs: A batch of 8 needs 8 different pairs; there is 1 (20 with 19 duplicates)",
+      'train.missing-column: Training pairs need the columns "anchor" and "positive"; the table has "left", "right".',
+      'train.same-rows: All 20 rows are the same pair: "same" and "text"',
       'train.cannot-train: The encoder "all-MiniLM-L6-v2-static" cannot be trained: it is a table of vectors without layers',
       expect.stringMatching(/^prompt\.no-text-place: /),
       expect.stringMatching(/^encoder\.not-found: /),
@@ -256,6 +256,39 @@ describe("a training configuration", () => {
       learningRate: 2e-5,
       data: { source: "pairs.tsv" },
     });
+  });
+
+  it("takes every option of the recipe, and columns of every kind", () => {
+    const whole = {
+      pairs: {
+        file: "p.tsv",
+        anchor: "a",
+        positive: "b",
+        negatives: ["n1", "n2"],
+        score: "s",
+        scale: [0, 5],
+        task: "t",
+      },
+      evaluation: ["one.tsv", "two.tsv"],
+      badRows: "drop",
+      loss: { name: "gte", temperature: 0.02 },
+      schedule: "cosine",
+      matryoshka: { dimensions: [64, 128], weights: [1, 2] },
+      negatives: 2,
+      accumulate: 2,
+      chunk: 64,
+      tasks: { apart: true, exponent: 0.5 },
+      layerDecay: 0.9,
+      freezeLayers: 2,
+      dropout: 0.1,
+      lora: { rank: 4, targets: ["query"] },
+      prompts: { anchor: "query: {text}", negative: "passage: {text}" },
+      patience: 3,
+      keep: "best",
+    };
+    expect(readTrainConfig(write(JSON.stringify(whole)))).toEqual({ ...whole, encoder: "default", output: "runs" });
+    const bad = { pairs: "p.tsv", dropout: 1, lora: { rank: 0 }, keep: "first", loss: "infonce", patience: 0 };
+    expect(() => readTrainConfig(write(JSON.stringify(bad)))).toThrow(/dropout: .*lora|lora.*dropout: /s);
   });
 
   it("is refused with the line of each mistake", () => {
