@@ -62,7 +62,7 @@ async function plan(request: RunRequest): Promise<Omit<RunPlan, "elapsedMs" | "e
     const made = await createFineTune({
       ...recipe,
       encoder,
-      pairs: dropDuplicates ? withoutRepeats(table) : table,
+      pairs: dropDuplicates ? withoutRepeats(table, columns ?? {}) : table,
       ...(columns === undefined ? {} : { columns }),
       ...(evaluation === undefined ? {} : { evaluation }),
       runs,
@@ -87,12 +87,12 @@ async function plan(request: RunRequest): Promise<Omit<RunPlan, "elapsedMs" | "e
   }
 }
 
-/** The same as the cell of the form writes: rows whose every value was there before are left out. */
-function withoutRepeats(table: Table): Table {
+/** The same as the cell of the form writes: rows whose two texts were there before are left out. */
+function withoutRepeats(table: Table, { anchor = "anchor", positive = "positive" }: Record<string, string>): Table {
   const seen = new Set<string>();
   return table.filter((row) => {
-    const key = JSON.stringify(Object.values(row));
-    return !seen.has(key) && seen.add(key) !== null;
+    const key = `${row[anchor]}\t${row[positive]}`.toLowerCase().replace(/ +/g, " ");
+    return !seen.has(key) && seen.size < seen.add(key).size;
   });
 }
 

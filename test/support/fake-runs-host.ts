@@ -9,6 +9,15 @@ export interface FakeRunsHost {
   calls: { method: string; params: unknown }[];
 }
 
+interface Params {
+  folder?: string;
+  file?: string;
+  name?: string;
+  notes?: string;
+  recipe?: Record<string, unknown>;
+  dropDuplicates?: boolean;
+}
+
 export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } = {}): FakeRunsHost {
   const calls: FakeRunsHost["calls"] = [];
   const runs: RunSummary[] = options.empty
@@ -65,7 +74,7 @@ export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } 
             },
           });
       }, options.stepEveryMs);
-    const answer = (method: string, params: { folder?: string; how?: string }): unknown => {
+    const answer = (method: string, params: Params): unknown => {
       const run = runs.find((candidate) => candidate.folder === params.folder);
       switch (method) {
         case "app.hello":
@@ -98,6 +107,84 @@ export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } 
           return {};
         case "runs.resume":
           return {};
+        case "runs.details":
+          return {
+            rows: [
+              { anchor: "How do I renew a passport?", positive: "Renewing a passport takes three weeks." },
+              { anchor: "Where is the nearest bank?", positive: "A bank is two streets away." },
+            ],
+            report: { n: 1406, duplicates: 14, equalSides: 2, groups: 0, tasks: [] },
+            checkpoints: [100, 200].map((step) => ({
+              ...{ step, bytes: 127_400_000, score: 0.82 + step / 1e4 },
+              writtenAt: "2026-03-01T10:00:00.000Z",
+            })),
+            evaluation: [{ file: "data/task.json", sha256: run?.config.name === "brisk-finch" ? "bb" : "aa" }],
+            exported: run?.status.state === "done",
+          };
+        case "runs.label":
+          if (run) {
+            run.label = {
+              name: params.name ?? run.label?.name ?? "",
+              notes: params.notes ?? run.label?.notes ?? "",
+              pinned: run.label?.pinned ?? false,
+            };
+            say({ event: "runs.changed", payload: {} });
+          }
+          return { run };
+        case "runs.pin":
+          for (const each of runs)
+            each.label = { name: "", notes: "", ...each.label, pinned: each.folder === params.folder };
+          say({ event: "runs.changed", payload: {} });
+          return {};
+        case "runs.fork":
+          return { folder: `${params.folder}-from` };
+        case "encoders.list":
+          return { entries: [], disk: { freeBytes: 42e9, encodersBytes: 0, folder: "/home/ada/.parallax" } };
+        case "files.list":
+          return {
+            folder: "",
+            entries: [
+              {
+                ...{ name: "pairs.jsonl", path: "pairs.jsonl", kind: "file" },
+                ...{ modifiedAt: "2026-03-01T10:00:00.000Z", sizeBytes: 1 },
+              },
+            ],
+          };
+        case "runs.preview":
+          if (params.file !== "pairs.jsonl")
+            throw {
+              code: "table.not-found",
+              kind: "user",
+              message: `There is no file ${params.file}.`,
+              hint: "Check the path; it starts at /home/ada/notebooks.",
+            };
+          return {
+            file: "/home/ada/notebooks/pairs.jsonl",
+            n: 200,
+            sizeBytes: 21_400,
+            columns: ["anchor", "positive", "topic"],
+            rows: Array.from({ length: 5 }, (_, i) => [
+              `How do I renew passport number ${i + 1}?`,
+              "Renewing a passport takes three weeks; bring the old one and a photograph.",
+              "travel",
+            ]),
+          };
+        case "runs.plan": {
+          const { batchSize, steps } = params.recipe as { batchSize: number; steps?: number };
+          if (batchSize > 64)
+            throw {
+              code: "train.not-enough-memory",
+              kind: "environment",
+              message: `Training with batches of ${batchSize} pairs of up to 128 tokens needs about 7.9 GB; 6.1 GB are free. Nothing was started.`,
+              hint: "Use batchSize 32, or shorter texts (maxTokens).",
+              details: { batchSize: 32 },
+            };
+          return {
+            ...{ n: params.dropDuplicates ? 186 : 200, rows: [], duplicates: params.dropDuplicates ? 0 : 14 },
+            ...{ negatives: 0, steps: steps ?? 6, batchSize, maxTokens: 128, weightsSha256: "aa" },
+            ...{ memoryBytes: 1.9e9, freeBytes: 6.1e9, notes: [], elapsedMs: 360_000, elapsedFrom: "lively-otter" },
+          };
+        }
         default:
           throw { code: "host.unknown-method", kind: "bug", message: `The fake host does not know ${method}.` };
       }
@@ -107,7 +194,7 @@ export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } 
         const { id, method, params } = structuredClone(message) as {
           id?: number;
           method: string;
-          params: { folder?: string };
+          params: Params;
         };
         if (id === undefined) return;
         if (method !== "app.hello") calls.push({ method, params });

@@ -1,9 +1,10 @@
 /** A fine-tune under its cell: live from its folder while that is there, else what was known when the cell ended. */
 import { useCallback, useMemo, useState } from "react";
 import type { RunView as RunViewData } from "../../../kernels/protocol/display.ts";
+import { runTitle } from "../../../kernels/protocol/run-files.ts";
 import { metricName } from "../../plot/metric-names.ts";
 import { type ChartRun, RunCharts } from "../../plot/run/run-charts.tsx";
-import { RunSeries } from "../../plot/run/run-series.ts";
+import { evalKey, RunSeries } from "../../plot/run/run-series.ts";
 import { RunBadge, RunStateLine } from "../../plot/run/run-state.tsx";
 import { useFeed } from "../../plot/run/use-feed.ts";
 import { formatCount, formatFixed, formatSigned } from "../../ui/numbers.ts";
@@ -23,8 +24,10 @@ export function RunView({ view }: { view: RunViewData }) {
     [live, feed],
   );
   // The cell replaces its display as it trains; the charts are made anew only when what they need has changed.
-  const { folder, name, steps, chanceLoss } = view;
-  const baseKey = JSON.stringify(view.base ?? null);
+  const { folder, steps, chanceLoss } = view;
+  // Called as on the Runs screen, where it may have been given another name.
+  const name = live ? runTitle(feed.run!) : view.name;
+  const { batchSize = 1, accumulate = 1 } = live ? feed.run!.config : {};
   const runs = useMemo<ChartRun[]>(
     () => [
       {
@@ -33,12 +36,12 @@ export function RunView({ view }: { view: RunViewData }) {
         slot: 1,
         series,
         chanceLoss: chanceLoss !== null && Number.isFinite(chanceLoss) ? chanceLoss : null,
-        base: JSON.parse(baseKey) as ChartRun["base"],
         steps,
+        examplesPerStep: batchSize * accumulate,
         subscribe,
       },
     ],
-    [folder, name, steps, chanceLoss, baseKey, series, subscribe],
+    [folder, name, steps, chanceLoss, batchSize, accumulate, series, subscribe],
   );
   return (
     <section className="out-run" aria-label={`Run ${view.name}`}>
@@ -61,29 +64,32 @@ export function RunView({ view }: { view: RunViewData }) {
         </p>
       )}
       <RunCharts runs={runs} smoothing={smoothing} onSmoothing={setSmoothing} />
-      <EvalSentence view={view} series={series} />
+      <EvalSentences series={series} />
     </section>
   );
 }
 
-/** Before and after in words, with n and seed; nothing when no task was given. */
-function EvalSentence({ view, series }: { view: RunViewData; series: RunSeries }) {
-  const { base } = view;
-  if (!base) return null;
-  const last = series.evals.filter((point) => point.metric === base.metric).at(-1);
+/** Before and after in words, with n and seed, a line a task; nothing when no task was given. */
+function EvalSentences({ series }: { series: RunSeries }) {
+  const keys = [...new Set(series.evals.map(evalKey))];
   const x100 = (v: number) => formatFixed(v * 100, 2);
-  const what = `${metricName(base.metric)} ×100`;
-  const facts = `n = ${formatCount(base.n)}, seed ${formatFixed(base.seed, 0)}`;
-  return (
-    <p className="out-note">
-      {what}: base {x100(base.score)} [{x100(base.low)}, {x100(base.high)}]
-      {last && last.step > 0 && (
-        <>
-          {" → "}step {formatCount(last.step)} {x100(last.score)} [{x100(last.low)}, {x100(last.high)}],{" "}
-          {formatSigned((last.score - base.score) * 100, 2)}
-        </>
-      )}{" "}
-      · {facts}
-    </p>
-  );
+  return keys.map((key) => {
+    const points = series.evals.filter((point) => evalKey(point) === key);
+    const base = points.find((point) => point.step === 0);
+    if (base === undefined) return null;
+    const last = points.at(-1)!;
+    return (
+      <p key={key} className="out-note">
+        {keys.length > 1 && `${base.task}, `}
+        {metricName(base.metric)} ×100: base {x100(base.score)} [{x100(base.low)}, {x100(base.high)}]
+        {last.step > 0 && (
+          <>
+            {" → "}step {formatCount(last.step)} {x100(last.score)} [{x100(last.low)}, {x100(last.high)}],{" "}
+            {formatSigned((last.score - base.score) * 100, 2)}
+          </>
+        )}{" "}
+        · n = {formatCount(base.n)}, seed {formatFixed(base.seed, 0)}
+      </p>
+    );
+  });
 }

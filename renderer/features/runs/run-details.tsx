@@ -1,38 +1,47 @@
-/** Log, configuration and checkpoints of the open run. */
-import { useEffect, useId, useRef, useState } from "react";
+/** Log, configuration, data, checkpoints and notes of the open run. */
+import { useEffect, useId, useRef } from "react";
 import { describeLoss } from "../../../kernels/protocol/losses.ts";
-import type { RunSummary } from "../../../kernels/protocol/run-files.ts";
-import { metricName } from "../../plot/metric-names.ts";
+import { type RunSummary, runTitle } from "../../../kernels/protocol/run-files.ts";
 import type { RunFeed } from "../../plot/run/run-feed.ts";
-import { runWord } from "../../plot/run/run-state.tsx";
 import { announce } from "../../ui/announce.ts";
 import { Button } from "../../ui/button.tsx";
 import { copyText } from "../../ui/clipboard.ts";
 import { formatCompact, formatCount, formatFixed, plural } from "../../ui/numbers.ts";
 import { Tabs } from "../../ui/tabs.tsx";
+import { CheckpointsTab, DataTab, NotesTab } from "./run-tabs.tsx";
 
-type Tab = "log" | "config" | "checkpoints";
+export type Tab = "log" | "config" | "data" | "checkpoints" | "notes";
 
-export function RunDetails({ run, feed }: { run: RunSummary; feed: RunFeed | null }) {
-  const [tab, setTab] = useState<Tab>("log");
+interface Props {
+  run: RunSummary;
+  feed: RunFeed | null;
+  tab: Tab;
+  onTab(tab: Tab): void;
+}
+
+export function RunDetails({ run, feed, tab, onTab }: Props) {
   const panel = useId();
   return (
-    <section className="runs-details" aria-label={`Details of ${run.config.name}`}>
+    <section className="runs-details" aria-label={`Details of ${runTitle(run)}`}>
       <Tabs
         label="Details"
         active={tab}
         panelId={panel}
-        onSelect={(id) => setTab(id as Tab)}
+        onSelect={(id) => onTab(id as Tab)}
         items={[
           { id: "log", label: "Log" },
           { id: "config", label: "Config" },
+          { id: "data", label: "Data" },
           { id: "checkpoints", label: "Checkpoints" },
+          { id: "notes", label: "Notes" },
         ]}
       />
       <div id={panel} role="tabpanel" aria-label={tab} className="runs-panel">
         {tab === "log" && <Log feed={feed} />}
         {tab === "config" && <Config run={run} />}
-        {tab === "checkpoints" && <Checkpoints run={run} feed={feed} />}
+        {tab === "data" && <DataTab run={run} />}
+        {tab === "checkpoints" && <CheckpointsTab run={run} feed={feed} />}
+        {tab === "notes" && <NotesTab run={run} />}
       </div>
     </section>
   );
@@ -68,9 +77,12 @@ function Config({ run }: { run: RunSummary }) {
   const rows: [string, string][] = [
     ["encoder", `${config.encoder.name} (${config.encoder.reference})`],
     ["weights", `sha256 ${config.encoder.weightsSha256.slice(0, 16)}…`],
-    ["pairs", `${plural(config.data.n, "pair")} from ${config.data.source}`],
+    ["data", `${plural(config.data.n, "row")} from ${config.data.source}`],
     ["loss", describeLoss(config.loss)],
-    ["batch", `${config.batchSize} pairs, up to ${config.maxTokens} tokens`],
+    [
+      "batch",
+      `${config.batchSize} rows, up to ${config.maxTokens} tokens${config.accumulate > 1 ? `, ${config.accumulate} a step` : ""}${config.chunk === null ? "" : `, in chunks of ${config.chunk} texts`}`,
+    ],
     ["steps", formatCount(config.steps)],
     [
       "learning rate",
@@ -80,6 +92,20 @@ function Config({ run }: { run: RunSummary }) {
       "AdamW",
       `weight decay ${formatCompact(config.weightDecay)}, gradient norm cut at ${formatCompact(config.clipNorm)}`,
     ],
+    [
+      "adapters",
+      config.lora === null
+        ? "none: the weights are trained"
+        : `LoRA rank ${config.lora.rank}, alpha ${config.lora.alpha}, on ${config.lora.targets.join(", ")}`,
+    ],
+    ...(config.matryoshka === null
+      ? []
+      : ([["Matryoshka", config.matryoshka.dimensions.join(", ")]] as [string, string][])),
+    ...(config.freezeLayers === 0 && config.layerDecay === 1 && config.dropout === 0
+      ? []
+      : ([
+          ["layers", `${config.freezeLayers} frozen, rate × ${config.layerDecay} a layer, dropout ${config.dropout}`],
+        ] as [string, string][])),
     ["word embeddings", config.freezeWordEmbeddings ? "frozen" : "trained"],
     [
       "prompts",
@@ -87,7 +113,12 @@ function Config({ run }: { run: RunSummary }) {
         ? "none"
         : `anchor “${config.prompts.anchor}”, positive “${config.prompts.positive}”`,
     ],
-    ["evaluation", config.evaluation === null ? "none" : `every ${plural(config.evaluation.every, "step")}`],
+    [
+      "evaluation",
+      config.evaluation === null
+        ? "none"
+        : `${plural(config.evaluation.files.length, "task")}, every ${plural(config.evaluation.every, "step")}${config.evaluation.patience === null ? "" : `, ends after ${config.evaluation.patience} without a new best`}; ${config.keep} is exported`,
+    ],
     ["checkpoint", `every ${plural(config.checkpointEvery, "step")}`],
     ["seed", String(config.seed)],
     ["provider", `${config.provider}, ${plural(config.threads, "thread")}`],
@@ -115,56 +146,6 @@ function Config({ run }: { run: RunSummary }) {
       >
         Copy as JSON
       </Button>
-    </div>
-  );
-}
-
-function Checkpoints({ run, feed }: { run: RunSummary; feed: RunFeed | null }) {
-  const { config, status } = run;
-  const word = runWord(run);
-  const evals = feed?.series.evals ?? [];
-  const last = status.lastCheckpoint;
-  const done = word === "done";
-  return (
-    <div className="runs-checkpoints">
-      <p>
-        {last === null
-          ? `No checkpoint yet. One is written every ${plural(config.checkpointEvery, "step")}.`
-          : `The newest checkpoint is of step ${formatCount(last)}; one is written every ${plural(config.checkpointEvery, "step")}.`}
-        {done && " The finished encoder is in the folder export/."}
-      </p>
-      {done && (
-        <pre className="runs-code">
-          <code>{`const tuned = await loadEncoder(${JSON.stringify(`${run.folder}/export`)});`}</code>
-        </pre>
-      )}
-      {evals.length > 0 && (
-        <table className="runs-evals">
-          <caption>Evaluations, ×100 with 95 % interval</caption>
-          <thead>
-            <tr>
-              <th scope="col">step</th>
-              <th scope="col">{metricName(evals[0]!.metric)}</th>
-              <th scope="col">interval</th>
-              <th scope="col">n</th>
-              <th scope="col">seed</th>
-            </tr>
-          </thead>
-          <tbody>
-            {evals.map((point) => (
-              <tr key={`${point.step}-${point.metric}`}>
-                <th scope="row">{point.step === 0 ? "base" : formatCount(point.step)}</th>
-                <td>{formatFixed(point.score * 100, 2)}</td>
-                <td>
-                  {formatFixed(point.low * 100, 2)} to {formatFixed(point.high * 100, 2)}
-                </td>
-                <td>{formatCount(point.n)}</td>
-                <td>{point.seed}</td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      )}
     </div>
   );
 }

@@ -1,4 +1,5 @@
 import type { KeyboardEvent, Ref } from "react";
+import { runTitle } from "../../../kernels/protocol/run-files.ts";
 import { RUN_GLYPHS, RUN_TONES, runWord } from "../../plot/run/run-state.tsx";
 import { MARKER_GLYPHS } from "../../plot/theme.ts";
 import { formatAge, formatCount } from "../../ui/numbers.ts";
@@ -50,7 +51,7 @@ export function RunList({ view, onOpen, onToggle, ref }: Props) {
               className="runs-check"
               tabIndex={-1}
               checked={shown}
-              aria-label={`Show the curves of ${config.name}`}
+              aria-label={`Show the curves of ${runTitle(run)}`}
               onChange={() => onToggle(folder)}
             />
             <button
@@ -68,7 +69,8 @@ export function RunList({ view, onOpen, onToggle, ref }: Props) {
                 >
                   {shown && slot ? MARKER_GLYPHS[slot - 1] : "·"}
                 </span>
-                {config.name}
+                {runTitle(run)}
+                {run.label?.pinned === true && <span className="runs-pin"> base</span>}
               </span>
               <span className={`runs-word runs-${RUN_TONES[word]}`}>
                 <span aria-hidden="true">{RUN_GLYPHS[word]}</span> {word}

@@ -11,17 +11,24 @@ export interface RunsView {
   slots: Readonly<Record<string, number>>;
   /** False until the user ticks something: until then the newest run is the one that is shown. */
   chosen: boolean;
+  /** Runs there were when a cell began to start one; null when none is awaited. */
+  awaiting: readonly string[] | null;
 }
 
-export const EMPTY_VIEW: RunsView = { runs: [], shown: [], open: null, slots: {}, chosen: false };
+export const EMPTY_VIEW: RunsView = { runs: [], shown: [], open: null, slots: {}, chosen: false, awaiting: null };
 
 export type RunsAction =
   | { type: "listed"; runs: readonly RunSummary[] }
   | { type: "updated"; run: RunSummary }
   | { type: "opened"; folder: string }
-  | { type: "toggled"; folder: string };
+  | { type: "toggled"; folder: string }
+  /** Several are shown, and no others. */
+  | { type: "compared"; folders: readonly string[] }
+  /** The next new run is opened, as if nothing had been chosen. */
+  | { type: "awaited" };
 
-export const MOST_SHOWN = 8;
+/** As many as can be compared; the ninth and tenth have no colour of their own. */
+export const MOST_SHOWN = 10;
 
 export function reduceRuns(view: RunsView, action: RunsAction): RunsView {
   switch (action.type) {
@@ -29,6 +36,13 @@ export function reduceRuns(view: RunsView, action: RunsAction): RunsView {
       const runs = newestFirst(action.runs);
       const there = new Set(runs.map((run) => run.folder));
       const newest = runs[0]?.folder ?? null;
+      const fresh = view.awaiting === null ? undefined : runs.find((run) => !view.awaiting!.includes(run.folder));
+      if (fresh !== undefined)
+        return withSlots({
+          ...view,
+          ...{ runs, open: fresh.folder, chosen: true, awaiting: null },
+          shown: [...view.shown.filter((folder) => there.has(folder)), fresh.folder].slice(-MOST_SHOWN),
+        });
       const shown = view.chosen ? view.shown.filter((folder) => there.has(folder)) : newest === null ? [] : [newest];
       const open = view.chosen && view.open !== null && there.has(view.open) ? view.open : newest;
       return withSlots({ ...view, runs, shown, open });
@@ -50,6 +64,10 @@ export function reduceRuns(view: RunsView, action: RunsAction): RunsView {
         : [...view.shown, action.folder].slice(-MOST_SHOWN);
       return withSlots({ ...view, chosen: true, shown });
     }
+    case "compared":
+      return withSlots({ ...view, chosen: true, shown: action.folders.slice(0, MOST_SHOWN) });
+    case "awaited":
+      return { ...view, awaiting: view.runs.map((run) => run.folder) };
     default:
       return action satisfies never;
   }
@@ -59,6 +77,17 @@ function newestFirst(runs: readonly RunSummary[]): RunSummary[] {
   return [...runs].sort(
     (a, b) => Date.parse(b.config.createdAt) - Date.parse(a.config.createdAt) || a.folder.localeCompare(b.folder),
   );
+}
+
+/** Runs to compare when nobody chose: the base and the two newest that are done; the ticked ones when there are two. */
+export function defaultComparison(view: RunsView): string[] {
+  if (view.shown.length >= 2) {
+    const base = view.runs.find((run) => run.label?.pinned === true && view.shown.includes(run.folder));
+    return [...new Set([...(base === undefined ? [] : [base.folder]), ...view.shown])];
+  }
+  const base = view.runs.filter((run) => run.label?.pinned === true);
+  const done = view.runs.filter((run) => run.status.state === "done" && !base.includes(run));
+  return [...base.slice(0, 1), ...done.slice(0, 2)].map((run) => run.folder);
 }
 
 /** Gives each shown run a free slot; slots of hidden runs are taken back only when all eight are in use. */

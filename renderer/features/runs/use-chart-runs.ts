@@ -1,5 +1,5 @@
 import { useContext, useEffect, useMemo, useState } from "react";
-import { chanceLoss } from "../../../kernels/protocol/run-files.ts";
+import { chanceLoss, runTitle } from "../../../kernels/protocol/run-files.ts";
 import type { ChartRun } from "../../plot/run/run-charts.tsx";
 import { openFeed, type RunFeed } from "../../plot/run/run-feed.ts";
 import { AppContext } from "../../state/hooks.ts";
@@ -35,6 +35,7 @@ export function useChartRuns(view: RunsView): { chartRuns: ChartRun[]; feeds: Re
     };
   }, [client, key]);
 
+  const titles = view.runs.map(runTitle).join("\n");
   // biome-ignore lint/correctness/useExhaustiveDependencies: `loads` says that a feed has its first points
   const chartRuns = useMemo<ChartRun[]>(
     () =>
@@ -42,23 +43,22 @@ export function useChartRuns(view: RunsView): { chartRuns: ChartRun[]; feeds: Re
         const run = view.runs.find((candidate) => candidate.folder === folder);
         const feed = feeds.get(folder);
         if (!run || !feed) return [];
-        const { steps } = run.config;
-        const first = feed.series.evals.find((point) => point.step === 0);
+        const { steps, batchSize, accumulate } = run.config;
         return [
           {
             id: folder,
-            name: run.config.name,
-            slot: view.slots[folder] ?? 1,
+            name: runTitle(run),
+            slot: view.slots[folder] ?? 0,
             series: feed.series,
             chanceLoss: chanceLoss(run.config),
-            base: first ? { metric: first.metric, score: first.score, low: first.low, high: first.high } : null,
             steps,
+            examplesPerStep: batchSize * accumulate,
             subscribe: feed.subscribe,
           },
         ];
       }),
     // The list object changes with every status line; what the charts need of it does not.
-    [view.shown, view.slots, view.runs.length, feeds, loads],
+    [view.shown, view.slots, view.runs.length, titles, feeds, loads],
   );
   return { chartRuns, feeds };
 }

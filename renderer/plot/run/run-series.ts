@@ -24,6 +24,9 @@ export interface EvalPoint {
   task: string;
 }
 
+/** What two points must share to lie on one curve. */
+export const evalKey = ({ task, metric }: Pick<EvalPoint, "task" | "metric">): string => `${task}\n${metric}`;
+
 export class RunSeries {
   /** Number of steps in the columns. */
   n = 0;
@@ -31,6 +34,7 @@ export class RunSeries {
   #loss = new Column();
   #learningRate = new Column();
   #gradNorm = new Column();
+  #elapsedMs = new Column();
   evals: EvalPoint[] = [];
   /** Grows with every change. */
   version = 0;
@@ -46,6 +50,11 @@ export class RunSeries {
   }
   get gradNorm(): Float64Array {
     return this.#gradNorm.data;
+  }
+
+  /** Since the run began, pauses left out. */
+  get elapsedMs(): Float64Array {
+    return this.#elapsedMs.data;
   }
 
   clear(): void {
@@ -64,9 +73,10 @@ export class RunSeries {
         this.#loss.push(metric.loss, this.n);
         this.#learningRate.push(metric.learningRate, this.n);
         this.#gradNorm.push(metric.gradNorm, this.n);
+        this.#elapsedMs.push(metric.elapsedMs, this.n);
         this.n++;
       } else {
-        this.evals = this.evals.filter((point) => point.step < metric.step || point.metric !== metric.metric);
+        this.evals = this.evals.filter((point) => point.step < metric.step || evalKey(point) !== evalKey(metric));
         this.evals.push(metric);
       }
     }

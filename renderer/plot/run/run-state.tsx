@@ -1,6 +1,6 @@
 /** The line that says how a run stands, with what can be done about it. */
 import { useContext, useEffect, useRef, useState } from "react";
-import type { RunStatus, RunSummary } from "../../../kernels/protocol/run-files.ts";
+import { type RunStatus, type RunSummary, runTitle } from "../../../kernels/protocol/run-files.ts";
 import { AppContext } from "../../state/hooks.ts";
 import { Button } from "../../ui/button.tsx";
 import { TextMenuButton } from "../../ui/menu-button.tsx";
@@ -51,7 +51,7 @@ interface LineProps {
 }
 
 export function RunStateLine({ run, slot, heading = false }: LineProps) {
-  const { config, status } = run;
+  const { status } = run;
   const word = runWord(run);
   const live = word === "running" || word === "starting" || word === "stopping";
   const facts = [
@@ -62,6 +62,7 @@ export function RunStateLine({ run, slot, heading = false }: LineProps) {
     live && status.etaMs !== null && word === "running" ? `${formatDuration(status.etaMs)} left` : null,
     live && status.memoryBytes !== null ? formatBytes(status.memoryBytes) : null,
     !live && status.startedAt !== null ? took(status) : null,
+    live ? foreseen(status) : null,
     !live && word !== "done" && status.lastCheckpoint !== null
       ? `checkpoint ${formatCount(status.lastCheckpoint)} is kept`
       : null,
@@ -76,14 +77,21 @@ export function RunStateLine({ run, slot, heading = false }: LineProps) {
             {MARKER_GLYPHS[slot - 1]}{" "}
           </span>
         )}
-        {config.name}
+        {runTitle(run)}
       </Name>
       <span className="run-facts">{facts.join(" · ")}</span>
       <span className="run-line-space" />
       <RunActions run={run} word={word} />
-      {live && <Milestones status={status} name={config.name} />}
+      {live && <Milestones status={status} name={runTitle(run)} />}
     </div>
   );
+}
+
+/** "of about 6 min, 1.9 GB": what was measured before the first step. */
+function foreseen({ estimate }: RunStatus): string | null {
+  return estimate === null || estimate === undefined
+    ? null
+    : `about ${formatDuration(estimate.elapsedMs)} and ${formatBytes(estimate.memoryBytes)} foreseen`;
 }
 
 function took(status: RunStatus): string {
