@@ -48,7 +48,7 @@ describe("the runs screen", () => {
     await page.getByRole("button", { name: /hasty-lynx/ }).click();
     await page.getByText("Loss is NaN at step 212").waitFor();
     await page.getByText("Checkpoint 200 is kept.").waitFor();
-    await page.getByRole("button", { name: "Resume from 200" }).click();
+    await page.getByRole("button", { name: "Resume from 200", exact: true }).click();
     await page.getByRole("tab", { name: "Config" }).click();
     await page.getByText("STS Benchmark train, pairs scored 4 or more").waitFor();
     await page.getByRole("tab", { name: "Checkpoints" }).click();
@@ -100,8 +100,10 @@ describe("the runs screen", () => {
     await page.getByRole("button", { name: "Remove" }).click();
     await page.getByText("Repeated rows are left out: 186 rows remain.").waitFor();
     await page.getByLabel("Batch").fill("128");
+    const fits = page.getByRole("button", { name: "Batch 128 → 32" });
+    await fits.waitFor();
     expect(await page.getByRole("button", { name: "Start" }).isDisabled()).toBe(true);
-    await page.getByRole("button", { name: "Batch 128 → 32" }).click();
+    await fits.click();
     await page.getByText("about 6 min").waitFor();
     await page.getByLabel("Temperature").fill("0");
     await page.getByText("0 is not a number over 0, such as 0.05.").waitFor();
@@ -123,14 +125,14 @@ describe("the runs screen", () => {
     const page = await harness.open("screen=runs");
     await page.locator(".runs-row[aria-current=true]").focus();
     await page.keyboard.press("e");
-    await page.getByLabel("Name").fill("low rate");
+    await page.getByRole("textbox", { name: "Name" }).fill("low rate");
     await page.keyboard.press("Enter");
     await page.getByRole("heading", { name: "low rate" }).waitFor();
     await page.locator(".runs-row[aria-current=true]").focus();
     await page.keyboard.press("p");
     await page.locator(".runs-item", { hasText: "low rate base" }).waitFor();
     await page.getByRole("tab", { name: "Notes" }).click();
-    await page.getByLabel("Notes").fill("looks n-normal, [ and ] are text here");
+    await page.getByRole("textbox", { name: "Notes" }).fill("looks n-normal, [ and ] are text here");
     await page.getByText("Kept in the run's folder.").waitFor();
     expect(await page.getByRole("dialog").count()).toBe(0);
     await page.getByRole("tab", { name: "Data" }).click();

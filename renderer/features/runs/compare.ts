@@ -146,7 +146,7 @@ export function compareRows(all: readonly Compared[]): CompareRow[] {
   ];
   const settings = SETTINGS.map(([name, read]) =>
     row(
-      name,
+      `setting ${name}`,
       name,
       "setting",
       all.map(({ run }) => text(read(run.config))),
