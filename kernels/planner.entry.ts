@@ -9,6 +9,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { text } from "node:stream/consumers";
 import { z } from "zod";
+import { estimateRun } from "./api/estimate-run.ts";
 import { createFineTune, type FineTuneOptions } from "./api/fine-tune.ts";
 import { readTable, type Table } from "./data/table.ts";
 import { toErrorData } from "./protocol/errors.ts";
@@ -25,6 +26,10 @@ import { availableMemory } from "./train/estimate.ts";
 import type { TrainingRow } from "./train/rows.ts";
 import { readConfig, readRows } from "./train/run-folder.ts";
 import { textKey } from "./train/text-key.ts";
+
+/** The page has another question: what was begun is cleared away. */
+const over = new AbortController();
+process.once("SIGTERM", () => over.abort());
 
 const questionSchema = z.union([z.object({ preview: z.string() }), z.object({ plan: runRequestSchema })]);
 
@@ -55,18 +60,20 @@ async function preview(file: string): Promise<DataPreview> {
 
 /** As fineTune would begin: the folder is made where nobody looks, read, and removed. */
 async function plan(request: RunRequest): Promise<Omit<RunPlan, "elapsedMs" | "elapsedFrom">> {
-  const { encoder, pairs, columns, evaluation, dropDuplicates = false, recipe } = request;
+  const { encoder, pairs, columns, evaluation, dropDuplicates = false, measure = false, recipe } = request;
   const runs = mkdtempSync(path.join(tmpdir(), "parallax-plan-"));
   try {
     const table = await readTable(pairs);
-    const made = await createFineTune({
+    const options = {
       ...recipe,
       encoder,
       pairs: dropDuplicates ? withoutRepeats(table, columns ?? {}) : table,
       ...(columns === undefined ? {} : { columns }),
       ...(evaluation === undefined ? {} : { evaluation }),
       runs,
-    } satisfies FineTuneOptions);
+    } satisfies FineTuneOptions;
+    const made = await createFineTune(options);
+    const measured = measure ? await estimateRun({ ...options, signal: over.signal }) : null;
     const config = readConfig(made.folder);
     const rows = readRows(made.folder, config);
     return {
@@ -78,7 +85,8 @@ async function plan(request: RunRequest): Promise<Omit<RunPlan, "elapsedMs" | "e
       batchSize: config.batchSize,
       maxTokens: config.maxTokens,
       weightsSha256: config.encoder.weightsSha256,
-      memoryBytes: made.memoryBytes,
+      memoryBytes: measured?.memoryBytes ?? made.memoryBytes,
+      measuredMs: measured?.elapsedMs ?? null,
       freeBytes: availableMemory(),
       notes: made.notes,
     };

@@ -26,6 +26,8 @@ export const runRequestSchema = z.object({
   evaluation: z.string().optional(),
   /** Rows that repeat an earlier one are left out. */
   dropDuplicates: z.boolean().optional(),
+  /** Make some steps for the answer: seconds, and one evaluation. Else it is worked out. */
+  measure: z.boolean().optional(),
   recipe: z.record(z.string(), z.unknown()),
 });
 export type RunRequest = z.infer<typeof runRequestSchema>;
@@ -53,8 +55,10 @@ export const runPlanSchema = z.object({
   batchSize: z.number().int(),
   maxTokens: z.number().int(),
   weightsSha256: z.string(),
-  /** Resident memory of the trainer, bytes: calculated. */
+  /** Resident memory of the trainer, bytes: calculated, or measured when that was asked for. */
   memoryBytes: z.number(),
+  /** The whole run by steps made just now; null when it was not measured. */
+  measuredMs: z.number().nullable(),
   freeBytes: z.number(),
   /** Sentences to read first. */
   notes: z.array(z.string()),

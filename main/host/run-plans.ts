@@ -13,6 +13,8 @@ import {
 } from "../../kernels/protocol/run-plans.ts";
 import { packageRoot } from "./package-root.ts";
 
+const KILL_AFTER_MS = 5000;
+
 export const PLAN_ENTRY = "dist/kernels/planner.entry.mjs";
 
 const costSchema = runPlanSchema.omit({ elapsedMs: true, elapsedFrom: true });
@@ -33,6 +35,7 @@ export async function planRun(
   signal: AbortSignal,
 ): Promise<RunPlan> {
   const cost = costSchema.parse(await ask(folder, { plan: request }, signal));
+  if (cost.measuredMs !== null) return { ...cost, elapsedMs: cost.measuredMs, elapsedFrom: "steps made just now" };
   return { ...cost, ...timeOf(cost, request, known) };
 }
 
@@ -62,7 +65,7 @@ export function timeOf(
   const accumulate = typeof recipe.accumulate === "number" ? recipe.accumulate : 1;
   const share =
     (texts(batchSize, negatives) * accumulate) / (texts(config.batchSize, config.data.negatives) * config.accumulate);
-  return { elapsedMs: steps * share * stepMsOf(best)!, elapsedFrom: config.name };
+  return { elapsedMs: steps * share * stepMsOf(best)!, elapsedFrom: `steps of ${config.name}` };
 }
 
 function ask(folder: string, question: unknown, signal: AbortSignal): Promise<unknown> {
@@ -75,7 +78,9 @@ function ask(folder: string, question: unknown, signal: AbortSignal): Promise<un
     let out = "";
     let complaints = "";
     const onAbort = () => {
-      child.kill("SIGKILL");
+      // It clears away what it began; one that hangs is ended.
+      child.kill("SIGTERM");
+      setTimeout(() => child.kill("SIGKILL"), KILL_AFTER_MS).unref();
       reject(new CancelledError("The estimate"));
     };
     signal.addEventListener("abort", onAbort, { once: true });

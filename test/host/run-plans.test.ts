@@ -43,6 +43,12 @@ describe("a run that is being planned", () => {
     expect(plan.memoryBytes).toBeGreaterThan(150e6);
     expect(plan.notes[0]).toContain("4 of 24 pairs are duplicates");
     expect(await page.call("runs.plan", { ...request, dropDuplicates: true })).toMatchObject({ n: 20, duplicates: 0 });
+    const measured = await page.call("runs.plan", { ...request, measure: true });
+    expect([measured.elapsedFrom, measured.elapsedMs! > 100, measured.memoryBytes > 50e6]).toEqual([
+      "steps made just now",
+      true,
+      true,
+    ]);
     await expect(
       page.call("runs.plan", { ...request, recipe: { batchSize: 8, temperature: 0 } }),
     ).rejects.toMatchObject({ code: "train.bad-option", details: { option: "temperature" } });
@@ -53,7 +59,7 @@ describe("a run that is being planned", () => {
     const known = runSummary("calm-heron", { state: "running", step: 100 });
     const run = { ...known, status: { ...known.status, rate: 2 } };
     const cost = { steps: 100, batchSize: 64, negatives: 0, weightsSha256: run.config.encoder.weightsSha256 };
-    expect(timeOf(cost, { recipe: {} }, [run])).toEqual({ elapsedMs: 100_000, elapsedFrom: "calm-heron" });
+    expect(timeOf(cost, { recipe: {} }, [run])).toEqual({ elapsedMs: 100_000, elapsedFrom: "steps of calm-heron" });
     expect(timeOf({ ...cost, negatives: 2 }, { recipe: {} }, [run]).elapsedMs).toBe(200_000);
     expect(timeOf({ ...cost, weightsSha256: "other" }, { recipe: {} }, [run]).elapsedMs).toBeNull();
   });

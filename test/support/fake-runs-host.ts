@@ -16,6 +16,7 @@ interface Params {
   notes?: string;
   recipe?: Record<string, unknown>;
   dropDuplicates?: boolean;
+  measure?: boolean;
 }
 
 export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } = {}): FakeRunsHost {
@@ -182,7 +183,8 @@ export function fakeRunsHost(options: { empty?: boolean; stepEveryMs?: number } 
           return {
             ...{ n: params.dropDuplicates ? 186 : 200, rows: [], duplicates: params.dropDuplicates ? 0 : 14 },
             ...{ negatives: 0, steps: steps ?? 6, batchSize, maxTokens: 128, weightsSha256: "aa" },
-            ...{ memoryBytes: 1.9e9, freeBytes: 6.1e9, notes: [], elapsedMs: 360_000, elapsedFrom: "lively-otter" },
+            ...{ memoryBytes: 1.9e9, freeBytes: 6.1e9, notes: [], measuredMs: null },
+            ...{ elapsedMs: 360_000, elapsedFrom: params.measure ? "steps made just now" : "steps of lively-otter" },
           };
         }
         default:

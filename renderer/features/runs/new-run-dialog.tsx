@@ -16,6 +16,7 @@ import {
   type ColumnPart,
   FIRST_RUN,
   faultOf,
+  foundColumns,
   freeVariable,
   fromNotebook,
   hasTemperature,
@@ -51,7 +52,13 @@ export function NewRunDialog({ onClose, onStarted }: Props) {
   const files = useDataFiles();
   const preview = usePreview(run.pairs);
   const whole = isWhole(run);
-  const plan = usePlan(whole && preview.error === null ? requestOf(run) : null);
+  const found = preview.value === null ? null : foundColumns(preview.value.columns);
+  const request = requestOf(run);
+  const [measured, setMeasured] = useState("");
+  const asked = JSON.stringify(request);
+  const plan = usePlan(
+    whole && preview.error === null ? { ...request, ...(measured === asked ? { measure: true } : {}) } : null,
+  );
   const doc = app === null ? null : targetDocument(app.store.state);
   const source = () => newRunCell(run, freeVariable(doc), (file) => fromNotebook(file, doc?.path ?? null));
   // An estimate that could not be made is no reason not to start; a refusal is.
@@ -91,7 +98,7 @@ export function NewRunDialog({ onClose, onStarted }: Props) {
       onClose={onClose}
       actions={
         <>
-          <Cost plan={plan} whole={whole} />
+          <Cost plan={plan} whole={whole} onMeasure={measured === asked ? null : () => setMeasured(asked)} />
           <span className="run-line-space" />
           <Button size="large" onClick={onClose}>
             Cancel
@@ -154,6 +161,7 @@ export function NewRunDialog({ onClose, onStarted }: Props) {
                   part={part}
                   names={preview.value!.columns}
                   value={run.columns[part]}
+                  found={part === "anchor" || part === "positive" ? (found?.[part] ?? "by its layout") : "none"}
                   onChange={(value) => change({ columns: { ...run.columns, [part]: value } })}
                 />
               ))}
@@ -215,7 +223,7 @@ export function NewRunDialog({ onClose, onStarted }: Props) {
             actions={<PlanActions error={plan.error} run={run} onChange={change} />}
           />
         )}
-        {plan.value && <Duplicates plan={plan.value} run={run} onChange={change} />}
+        {plan.value && <Duplicates plan={plan.value} run={run} found={found} onChange={change} />}
         <div>
           <Button size="small" tone="quiet" aria-expanded={showCode} onClick={() => setShowCode(!showCode)}>
             {showCode ? "Hide the cell" : "Show the cell"}
@@ -238,12 +246,17 @@ export function NewRunDialog({ onClose, onStarted }: Props) {
 }
 
 /** "about 6 min, 1.9 GB", before anything is started. */
-function Cost({ plan, whole }: { plan: Asked<RunPlan>; whole: boolean }) {
+function Cost({ plan, whole, onMeasure }: { plan: Asked<RunPlan>; whole: boolean; onMeasure: (() => void) | null }) {
   const { value, busy } = plan;
   const text = () => {
     if (!whole) return "Choose a data file to see what the run will take.";
     if (plan.error !== null && plan.error.code !== "run.not-planned") return "It cannot start like this.";
-    if (value === null) return busy ? "Working out time and memory…" : "Time and memory are not known.";
+    if (value === null)
+      return busy
+        ? onMeasure === null
+          ? "Measuring some steps…"
+          : "Working out time and memory…"
+        : "Time and memory are not known.";
     const time =
       value.elapsedMs === null ? "time is measured at the start" : `about ${formatDuration(value.elapsedMs)}`;
     return `${time}, ${formatBytes(value.memoryBytes)}`;
@@ -255,8 +268,18 @@ function Cost({ plan, whole }: { plan: Asked<RunPlan>; whole: boolean }) {
         <span className="muted">
           {" "}
           {plural(value.steps, "step")} of {value.batchSize} · {formatBytes(value.freeBytes)} free
-          {value.elapsedFrom !== null && ` · as measured in ${value.elapsedFrom}`}
+          {value.elapsedFrom !== null && ` · by ${value.elapsedFrom}`}
         </span>
+      )}
+      {value !== null && whole && onMeasure !== null && !busy && (
+        <Button
+          size="small"
+          tone="quiet"
+          title="Makes some steps and one evaluation, keeps nothing"
+          onClick={onMeasure}
+        >
+          Measure
+        </Button>
       )}
     </p>
   );
@@ -290,7 +313,14 @@ interface Changes {
   onChange(part: Partial<NewRun>): void;
 }
 
-function Duplicates({ plan, run, onChange }: { plan: RunPlan } & Changes) {
+interface DuplicatesProps extends Changes {
+  plan: RunPlan;
+  found: { anchor: string; positive: string } | null;
+}
+
+function Duplicates({ plan, run, found, onChange }: DuplicatesProps) {
+  const anchor = run.columns.anchor || found?.anchor;
+  const positive = run.columns.positive || found?.positive;
   const [isKept, setKept] = useState(false);
   if (run.dropDuplicates)
     return (
@@ -312,9 +342,14 @@ function Duplicates({ plan, run, onChange }: { plan: RunPlan } & Changes) {
       }}
       actions={
         <>
-          <Button size="small" onClick={() => onChange({ dropDuplicates: true })}>
-            Remove
-          </Button>
+          {anchor !== undefined && positive !== undefined && (
+            <Button
+              size="small"
+              onClick={() => onChange({ dropDuplicates: true, columns: { ...run.columns, anchor, positive } })}
+            >
+              Remove
+            </Button>
+          )}
           <Button size="small" onClick={() => setKept(true)}>
             Keep
           </Button>
@@ -331,13 +366,12 @@ const PART_WORDS: Record<ColumnPart, string> = {
   score: "Score",
 };
 
-function ColumnSelect({ part, names, value, onChange }: ColumnProps) {
-  const own = part === "anchor" || part === "positive" ? "found by name" : "none";
+function ColumnSelect({ part, names, value, found, onChange }: ColumnProps) {
   return (
     <label className="newrun-column">
       <span className="type-caption">{PART_WORDS[part]}</span>
       <select className="field" value={value} onChange={(event) => onChange(event.currentTarget.value)}>
-        <option value="">{own}</option>
+        <option value="">{found === "none" ? found : `${found} (found)`}</option>
         {names.map((name) => (
           <option key={name} value={name}>
             {name}
@@ -351,6 +385,8 @@ interface ColumnProps {
   part: ColumnPart;
   names: readonly string[];
   value: string;
+  /** What the trainer takes when nothing is chosen. */
+  found: string;
   onChange(value: string): void;
 }
 

@@ -74,6 +74,23 @@ export function lossNeeds(loss: LossName): string {
 export const hasTemperature = (loss: LossName): boolean =>
   loss === "info-nce" || loss === "gte" || loss === "instructor" || loss === "distillation";
 
+const CUSTOMARY: readonly (readonly [anchor: string, positive: string])[] = [
+  ["anchor", "positive"],
+  ["sentence1", "sentence2"],
+  ["query", "positive"],
+  ["text1", "text2"],
+  ["question1", "question2"],
+  ["query", "passage"],
+  ["query", "document"],
+  ["question", "answer"],
+];
+
+/** The columns that the trainer finds by their customary names (kernels/train/row-columns.ts); null for other layouts. */
+export function foundColumns(names: readonly string[]): { anchor: string; positive: string } | null {
+  const pair = CUSTOMARY.find((each) => each.every((name) => names.includes(name)));
+  return pair === undefined ? null : { anchor: pair[0], positive: pair[1] };
+}
+
 export type NumberField = "batchSize" | "steps" | "learningRate" | "temperature" | "seed";
 
 const RULES: Record<NumberField, { label: string; says: string; holds(value: number): boolean; empty: boolean }> = {

@@ -3,6 +3,7 @@ import { LOSS_NEEDS } from "../../../kernels/protocol/losses.ts";
 import {
   FIRST_RUN,
   faultOf,
+  foundColumns,
   freeVariable,
   fromNotebook,
   isWhole,
@@ -81,6 +82,14 @@ tuned`);
       null,
       "x is not a whole number.",
     ]);
+  });
+
+  it("finds the two texts by their customary names", () => {
+    expect(foundColumns(["id", "sentence2", "sentence1", "score"])).toEqual({
+      anchor: "sentence1",
+      positive: "sentence2",
+    });
+    expect(foundColumns(["query", "pos", "neg"])).toBeNull();
   });
 
   it("has every loss, and tells what it needs of a row", () => {
