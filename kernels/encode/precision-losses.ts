@@ -32,6 +32,7 @@ const PUBLISHED: readonly PrecisionLosses[] = [
       int8: [0.0002, -0.0079, 0.0082],
       "int8-weights": [-0.0001, -0.003, 0.0029],
       "int8-blocks": [0.0004, -0.0014, 0.0029],
+      "int4-blocks": [-0.005, -0.0178, 0.0081],
       "int8 vectors": [-0.0006, -0.0018, 0],
       "int8 vectors, fixed ranges": [0.0023, -0.0004, 0.0061],
       "binary vectors": [-0.0577, -0.0819, -0.0344],
