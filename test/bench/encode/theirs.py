@@ -62,7 +62,7 @@ def encode(task):
 def fastest(task):
     """Which numbers of PyTorch's own and of BLAS threads are the fastest here: tried in turns, three times if they take no
     longer than 20 s; the best of each counts. On a busy machine some stay untried, the likeliest ones come first."""
-    settings = list(dict.fromkeys([(1, cores), (1, 1), (cores, cores), (cores, 1)]))
+    settings = list(dict.fromkeys([(1, cores), (cores, cores), (cores, 1)]))
     times = {setting: [] for setting in settings}
     use(*settings[0])
     encode(task)
