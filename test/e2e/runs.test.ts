@@ -107,7 +107,7 @@ describe("the runs screen", () => {
     await page.getByText("about 6 min").waitFor();
     await page.getByLabel("Temperature").fill("0");
     await page.getByText("0 is not a number over 0, such as 0.05.").waitFor();
-    await page.getByLabel("Loss").selectOption("cosent");
+    await page.getByRole("combobox", { name: "Loss" }).selectOption("cosent");
     await page.getByText(/Needs two texts a row, a score/).waitFor();
     expect(await page.getByLabel("Temperature").isDisabled()).toBe(true);
     await page.getByRole("button", { name: "Show the cell" }).click();

@@ -26,7 +26,8 @@ export function RunProblem({ run, onLog, onForked }: Props) {
   const last = status.lastCheckpoint;
   const kept =
     last === null ? "There is no checkpoint; the data and the configuration are kept." : `Checkpoint ${last} is kept.`;
-  const slower = config.learningRate / 10;
+  // Not 2.0000000000000003e-6.
+  const slower = Number((config.learningRate / 10).toPrecision(6));
   const resumeSlower = () => {
     if (app === null || last === null) return;
     setAsked(true);
