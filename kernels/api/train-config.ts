@@ -89,6 +89,8 @@ export const trainConfigSchema = z.strictObject({
   evaluation: z.union([z.string().min(1), z.array(z.string().min(1)).min(1)]).optional(),
   /** Rows that cannot be trained on: refuse the run (default), or leave them out. */
   badRows: z.enum(["refuse", "drop"]).optional(),
+  /** True leaves rows out that share a text with the evaluation. */
+  dropLeaks: z.boolean().optional(),
   /** Folder in which a folder for the run is made. */
   output: z.string().min(1).default("runs"),
   ...recipeFields,

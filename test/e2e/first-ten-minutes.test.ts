@@ -120,7 +120,7 @@ describe("parallax run", () => {
     () => {
       const place = path.join(folder, "command");
       cpSync(path.join(root, "notebooks/examples"), place, { recursive: true });
-      for (const name of ["start-here", "your-own-data", "an-encoder-up-close"]) {
+      for (const name of ["start-here", "your-own-data", "an-encoder-up-close", "training-data"]) {
         const out = path.join(place, `${name}.out.ipynb`);
         execFileSync(
           process.execPath,
