@@ -27,7 +27,7 @@ export interface InspectOptions {
 /**
  * @throws {ParallaxError} train.too-few-pairs, train.too-few-groups when one batch cannot be filled; train.same-rows when
  *   all rows are one.
- * Cost: O(n), a second for a million rows.
+ * Cost: O(n).
  */
 export function inspectRows(rows: readonly TrainingRow[], options: InspectOptions): PairsReport {
   const { batchSize, loss = "info-nce" } = options;
