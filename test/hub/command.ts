@@ -58,7 +58,7 @@ export const ranges = ({ server }: HubPlace): (string | undefined)[] =>
 
 /** Looks again until there is what is looked for. */
 export async function until<T>(what: string, look: () => T | null | undefined | false): Promise<T> {
-  for (let waited = 0; waited < 30_000; waited += 20) {
+  for (let waited = 0; waited < 90_000; waited += 20) {
     const found = look();
     if (found) return found;
     await sleep(20);
