@@ -7,6 +7,7 @@ import { z } from "zod";
 import { JsonMemory } from "../files/json-memory.ts";
 import type { Compute, ProviderName } from "../graph/compute.ts";
 import { isHubId } from "../hub/hub-id.ts";
+import type { MeasureProgress } from "../protocol/encoders.ts";
 import { CancelledError, type ErrorData, isCancelled, toErrorData } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
 import { isDefaultReference } from "./default-encoder.ts";
@@ -59,6 +60,8 @@ export type EncoderSpeeds = z.infer<typeof fileSchema>;
 const memory = new JsonMemory("encoder-speeds", fileSchema);
 
 export interface MeasureOptions extends WorkContext {
+  /** Each step, loading and warming up included; at most ten a second while it encodes. */
+  onStep?: (step: MeasureProgress) => void;
   /** Time for encoding, all rows together; loading comes on top. At least 0.2 s a row. Default 5. */
   seconds?: number;
   /** Default: the one that the encoder runs on. Those that are not there end in `failed`. */
@@ -79,31 +82,41 @@ const FEW = 8;
  * Cost: `seconds`, and the loading of the encoder once a row.
  */
 export async function measureEncoder(encoder: Encoder, options: MeasureOptions = {}): Promise<EncoderMeasurement> {
-  const { seconds = 5, signal, onProgress, compute } = options;
+  const { seconds = 5, signal, onProgress, onStep, compute } = options;
   const plan = rowsToMeasure(encoder, options);
   const budgetMs = 1000 * Math.max(LEAST_SECONDS, seconds / plan.length);
   const rows: EncoderSpeedRow[] = [];
   const failed: UnmeasuredProvider[] = [];
+  const totalMs = plan.length * budgetMs;
+  let loadMs: number | null = null;
   for (const [i, { provider, threads }] of plan.entries()) {
-    const show = (elapsedMs: number, texts: number) => {
+    const show = (phase: MeasureProgress["phase"], elapsedMs: number, texts: number) => {
+      const doneMs = i * budgetMs + Math.min(budgetMs, elapsedMs);
+      const rate = elapsedMs > 0 && texts > 0 ? (1000 * texts) / elapsedMs : null;
+      const loads = plan.length - i - (phase === "loading" ? 0 : 1);
+      const etaMs = loadMs === null ? null : totalMs - doneMs + loads * loadMs;
+      onStep?.({ phase, row: i + 1, rows: plan.length, provider, threads, texts, rate, doneMs, totalMs, etaMs });
+      if (phase === "warming up") return;
       onProgress?.({
         stage: "Measuring",
-        done: Math.round((i * budgetMs + Math.min(budgetMs, elapsedMs)) / 100) / 10,
-        total: Math.round((plan.length * budgetMs) / 100) / 10,
+        done: Math.round(doneMs / 100) / 10,
+        total: Math.round(totalMs / 100) / 10,
         unit: "seconds",
-        ...(elapsedMs > 0 && texts > 0 ? { rate: (1000 * texts) / elapsedMs } : {}),
-        etaMs: Math.max(0, (plan.length - i) * budgetMs - Math.min(budgetMs, elapsedMs)),
+        ...(rate === null ? {} : { rate }),
+        etaMs: totalMs - doneMs,
         note: `${provider}, ${threads} ${threads === 1 ? "thread" : "threads"}`,
       });
     };
     if (signal?.aborted) throw new CancelledError("Measuring");
-    show(0, 0);
+    show("loading", 0, 0);
     const isTable = encoder.spec.architecture === "static";
     let opened: Encoder | undefined;
     try {
+      const before = performance.now();
       opened = isTable
         ? encoder
         : await openSpec(encoder.spec, { provider, threads, signal, ...(compute === undefined ? {} : { compute }) });
+      loadMs = performance.now() - before;
       rows.push(await measure(opened, { threads, budgetMs, signal, show }));
       remember(encoder, rows);
     } catch (error) {
@@ -148,12 +161,13 @@ async function measure(
     threads: number;
     budgetMs: number;
     signal: AbortSignal | undefined;
-    show: (elapsedMs: number, texts: number) => void;
+    show: (phase: "warming up" | "measuring", elapsedMs: number, texts: number) => void;
   },
 ): Promise<EncoderSpeedRow> {
   const said = { signal, prompt: "", cache: "skip" } as const;
   const few = REFERENCE_TEXTS.slice(0, FEW);
   // Kernels are compiled and memory is asked for by the first pass, which does not count.
+  show("warming up", 0, 0);
   await encoder.encode(few, said);
   const before = performance.now();
   await encoder.encode(few, said);
@@ -164,11 +178,13 @@ async function measure(
   const started = performance.now();
   let elapsedMs = 0;
   do {
-    const set = await encoder.encode(list, said);
+    // A pass of a large encoder takes seconds: its own progress tells how far it is.
+    const onProgress = ({ done }: { done: number }) => show("measuring", performance.now() - started, texts + done);
+    const set = await encoder.encode(list, { ...said, onProgress });
     texts += set.n;
     tokens += set.report.tokens;
     elapsedMs = performance.now() - started;
-    show(elapsedMs, texts);
+    show("measuring", elapsedMs, texts);
   } while (elapsedMs < budgetMs);
   return {
     provider: encoder.provider.name,

@@ -2,7 +2,7 @@
 import { measureEncoder as measure } from "../encode/measure-encoder.ts";
 import { openEncoder } from "../encode/open-encoder.ts";
 import { recordVerified, type StoredEncoder } from "../hub/store.ts";
-import { type EncoderSpeed, encoderSpeedSchema } from "../protocol/encoders.ts";
+import { type EncoderSpeed, encoderSpeedSchema, type MeasureProgress } from "../protocol/encoders.ts";
 import { fromErrorData, isCancelled, toErrorData } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
 
@@ -15,7 +15,7 @@ import type { WorkContext } from "../protocol/progress.ts";
  */
 export async function measureEncoder(
   reference: string,
-  options: WorkContext & { seconds?: number } = {},
+  options: WorkContext & { seconds?: number; onStep?: (step: MeasureProgress) => void } = {},
 ): Promise<EncoderSpeed> {
   const encoder = await openEncoder(reference, { signal: options.signal });
   try {

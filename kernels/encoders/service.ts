@@ -20,8 +20,9 @@ import type {
   EncoderMethod,
   EncoderParams,
   EncoderResult,
+  MeasureProgress,
 } from "../protocol/encoders.ts";
-import { isCancelled, ParallaxError, toErrorData } from "../protocol/errors.ts";
+import { CancelledError, isCancelled, ParallaxError, toErrorData } from "../protocol/errors.ts";
 import { type Access, encoderSettings, setEncoderSettings, setToken, withHub } from "./access.ts";
 import { encoderDetails } from "./details.ts";
 import { fetchEncoder } from "./download-encoder.ts";
@@ -43,6 +44,19 @@ const FOUND = 30;
 /** Progress is sent at most so often for each download. */
 const PROGRESS_MS = 100;
 
+const WAITING: MeasureProgress = {
+  phase: "waiting",
+  row: 0,
+  rows: 0,
+  provider: null,
+  threads: null,
+  texts: 0,
+  rate: null,
+  doneMs: 0,
+  totalMs: 0,
+  etaMs: null,
+};
+
 export class EncoderService {
   readonly #emit: <E extends EncoderEvent>(event: E, payload: EncoderEventPayload<E>) => void;
   readonly #running = new Map<string, Running>();
@@ -51,6 +65,7 @@ export class EncoderService {
   #known: Known = NOBODY;
   /** One measurement at a time: two would measure each other. */
   #measuring: Promise<unknown> = Promise.resolve();
+  #isMeasuring = false;
 
   constructor(emit: <E extends EncoderEvent>(event: E, payload: EncoderEventPayload<E>) => void) {
     this.#emit = emit;
@@ -97,14 +112,7 @@ export class EncoderService {
       return { freedBytes };
     },
     remove: async ({ id }) => this.#remove(id),
-    measure: async ({ id }, signal) => {
-      const before = this.#measuring;
-      const mine = before.then(() => measureEncoder(id, { signal }));
-      this.#measuring = mine.catch(() => undefined);
-      const speed = await mine;
-      await this.#tell(id);
-      return { speed };
-    },
+    measure: ({ id }, signal) => this.#measure(id, signal),
     "add-folder": async ({ path: folder }) => {
       const at = path.resolve(folder);
       await readSpec(at);
@@ -162,6 +170,37 @@ export class EncoderService {
     const entry = this.#withRunning(await entryOf(id, this.#known));
     this.#emit("changed", { entry });
     return { entry };
+  }
+
+  async #measure(id: string, signal: AbortSignal): Promise<EncoderResult<"measure">> {
+    let sentAt = Number.NEGATIVE_INFINITY;
+    let last = "";
+    const onStep = (progress: MeasureProgress) => {
+      const now = performance.now();
+      const step = `${progress.phase} ${progress.row}`;
+      if (signal.aborted || (now - sentAt < PROGRESS_MS && step === last)) return;
+      sentAt = now;
+      last = step;
+      this.#emit("measuring", { id, progress });
+    };
+    onStep(this.#isMeasuring ? WAITING : { ...WAITING, phase: "loading" });
+    const mine = this.#measuring.then(async () => {
+      if (signal.aborted) throw new CancelledError("Measuring");
+      this.#isMeasuring = true;
+      try {
+        return await measureEncoder(id, { signal, onStep });
+      } finally {
+        this.#isMeasuring = false;
+      }
+    });
+    this.#measuring = mine.catch(() => undefined);
+    try {
+      return { speed: await mine };
+    } finally {
+      this.#emit("measuring", { id, progress: null });
+      // Rows that were done before it was stopped are kept, too.
+      await this.#tell(id);
+    }
   }
 
   /** Never rejects: how it ended is told by an event. */

@@ -58,6 +58,26 @@ export const encoderSpeedSchema = z.object({
 });
 export type EncoderSpeed = z.infer<typeof encoderSpeedSchema>;
 
+/** Where a measurement is. It measures one row after another: a provider with a number of threads. */
+export const measureProgressSchema = z.object({
+  /** waiting: another encoder is being measured. warming up: a first pass that does not count. */
+  phase: z.enum(["waiting", "loading", "warming up", "measuring"]),
+  /** Which row, from 1, of how many; 0 of 0 until they are known. */
+  row: z.number().int(),
+  rows: z.number().int(),
+  provider: z.string().nullable(),
+  threads: z.number().int().nullable(),
+  /** Texts encoded in this row, and how many a second; null until known. */
+  texts: z.number().int(),
+  rate: z.number().nullable(),
+  /** Time spent on encoding of all rows, and what is meant for it. */
+  doneMs: z.number(),
+  totalMs: z.number(),
+  /** Encoding and loading that are left; null until a load was timed. */
+  etaMs: z.number().nullable(),
+});
+export type MeasureProgress = z.infer<typeof measureProgressSchema>;
+
 export const encoderUseSchema = z.object({
   kind: z.enum(["run", "notebook"]),
   /** Run folder, or the notebook's file. */
@@ -198,7 +218,7 @@ export const encoderMethods = {
   "remove-part": { params: named, result: z.object({ freedBytes: z.number() }) },
   /** A downloaded encoder leaves the disk; an added folder leaves the list only. */
   remove: { params: named, result: z.object({ freedBytes: z.number() }) },
-  /** About five seconds of encoding. */
+  /** About five seconds of encoding, told by `measuring` events; a cancelled call stops it. */
   measure: { params: named, result: z.object({ speed: encoderSpeedSchema }) },
   /** A model folder of the user's, by its absolute path, is checked and listed from now on. */
   "add-folder": { params: z.object({ path: z.string() }), result: z.object({ entry: encoderEntrySchema }) },
@@ -221,6 +241,8 @@ export const encoderEvents = {
   changed: z.object({ entry: encoderEntrySchema }),
   /** At most ten a second for each download. */
   progress: z.object({ id: z.string(), progress: downloadProgressSchema }),
+  /** At most ten a second; null: it ended. */
+  measuring: z.object({ id: z.string(), progress: measureProgressSchema.nullable() }),
   removed: z.object({ id: z.string() }),
   disk: diskUseSchema,
 } as const satisfies Record<string, z.ZodType>;

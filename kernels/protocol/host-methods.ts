@@ -138,6 +138,25 @@ export const hostMethods = {
       ),
     }),
   },
+  /** Folders of this computer, for a page without a file dialog; `path` is absolute or from "~", null is home. */
+  "folders.list": {
+    params: z.object({ path: z.string().nullable(), hidden: z.boolean() }),
+    result: z.object({
+      folder: z.string(),
+      parent: z.string().nullable(),
+      /** By the names in it: it may be a model. */
+      isModel: z.boolean(),
+      folders: z.array(z.object({ name: z.string(), path: z.string(), isModel: z.boolean() })),
+      /** So many more are in it. */
+      left: z.number().int(),
+      places: z.array(z.object({ name: z.string(), path: z.string() })),
+    }),
+  },
+  /** The desktop shell's own dialog; null: nothing was chosen. @throws host.no-dialog where there is none */
+  "folders.choose": {
+    params: z.object({ title: z.string() }),
+    result: z.object({ path: z.string().nullable() }),
+  },
   "notebook.new": { params: z.object({}), result: openedNotebookSchema },
   /** Copies an example beside the user's notebooks (under the root) and opens the copy. */
   "notebook.open-example": { params: z.object({ id: z.string() }), result: openedNotebookSchema },
@@ -227,6 +246,7 @@ export const hostEvents = {
   "runs.changed": z.object({}),
   "encoders.changed": encoderEvents.changed,
   "encoders.progress": encoderEvents.progress,
+  "encoders.measuring": encoderEvents.measuring,
   "encoders.removed": encoderEvents.removed,
   "encoders.disk": encoderEvents.disk,
   "settings.changed": settingsSchema,

@@ -7,7 +7,7 @@ import { appFolders } from "../host/app-folders.ts";
 import { Host } from "../host/host.ts";
 import { pageFile } from "../host/page-files.ts";
 import { securityHeaders } from "../host/page-policy.ts";
-import { tell } from "./dialogs.ts";
+import { chooseFolder, tell } from "./dialogs.ts";
 import { menuTemplate } from "./menu.ts";
 import { messagePort } from "./port.ts";
 import { isOurPage, PAGE_HOST, SCHEME, SCHEMES } from "./security.ts";
@@ -27,7 +27,7 @@ async function run(): Promise<void> {
     window?.focus();
   });
   await app.whenReady();
-  const host = startHost();
+  const host = startHost(async (title) => (window === null ? null : chooseFolder(window, title)));
   if (host === null) return;
   servePage();
   ipcMain.on("parallax.request-port", (event) => {
@@ -57,12 +57,12 @@ async function run(): Promise<void> {
   });
 }
 
-function startHost(): Host | null {
+function startHost(choose: (title: string) => Promise<string | null>): Host | null {
   const root = rootFolder();
   try {
     mkdirSync(root, { recursive: true });
     const vault = tokenVault(safeStorage, appFolders().config, process.platform);
-    return new Host({ root, shell: "electron", confined: false, tokenVault: vault });
+    return new Host({ root, shell: "electron", confined: false, tokenVault: vault, chooseFolder: choose });
   } catch (error) {
     tell({ ...toErrorData(error), message: `Parallax cannot use its folder ${root}. Nothing was changed.` });
     app.exit(1);

@@ -32,6 +32,12 @@ export async function askToOpen(window: BrowserWindow, url: string): Promise<boo
   return response === 0;
 }
 
+/** @returns absolute; null when the user chose nothing */
+export async function chooseFolder(window: BrowserWindow, title: string): Promise<string | null> {
+  const { canceled, filePaths } = await dialog.showOpenDialog(window, { title, properties: ["openDirectory"] });
+  return canceled ? null : (filePaths[0] ?? null);
+}
+
 export function tell(error: ErrorData): void {
   dialog.showErrorBox(error.message, error.hint ?? "");
 }

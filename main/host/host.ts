@@ -22,6 +22,7 @@ import { DownloadJobs, encoderOfJob } from "./download-jobs.ts";
 import { editorTypes } from "./editor-types.ts";
 import { Encoders, keychainOf, type TokenVault } from "./encoders.ts";
 import { copyExample, findExample, listExamples } from "./examples.ts";
+import { listFolders } from "./folders.ts";
 import { KernelSession } from "./kernel-session.ts";
 import { Recents } from "./recents.ts";
 import { RootFolder } from "./root-folder.ts";
@@ -48,6 +49,8 @@ export interface HostOptions {
   disk?: Disk;
   /** Where the hub's token is kept; only the desktop app has one. */
   tokenVault?: TokenVault;
+  /** The desktop shell's own dialog for a folder; null: nothing was chosen. */
+  chooseFolder?: (title: string) => Promise<string | null>;
 }
 
 export class Host {
@@ -280,6 +283,16 @@ export class Host {
         return settings;
       },
       "files.list": async ({ folder }) => ({ folder, entries: await this.root.list(folder) }),
+      "folders.list": ({ path, hidden }, _session, signal) =>
+        listFolders(path, { hidden, root: this.root.path, signal }),
+      "folders.choose": async ({ title }) => {
+        const { chooseFolder } = this.#options;
+        if (chooseFolder === undefined)
+          throw new ParallaxError("host.no-dialog", "Only the desktop app has a dialog for folders.", {
+            hint: "Choose the folder on the page.",
+          });
+        return { path: await chooseFolder(title) };
+      },
       "notebook.new": (_params, session) => this.#opened(this.documents.create(), session),
       "notebook.open-example": async ({ id }, session) => {
         const copy = await copyExample(findExample(id), this.root.path);

@@ -49,6 +49,8 @@ const LONG = new Set<HostMethod>([
   "runs.details",
   "runs.fork",
   "app.start-page",
+  "folders.list",
+  "folders.choose",
   "encoders.list",
   "encoders.details",
   "encoders.find",

@@ -52,6 +52,7 @@ const SLOW: ReadonlySet<HostMethod> = new Set<HostMethod>([
   "notebook.save",
   "notebook.reload",
   "runs.watch",
+  "folders.list",
   "encoders.list",
   "encoders.find",
   "encoders.details",

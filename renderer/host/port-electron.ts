@@ -5,6 +5,8 @@ import type { Port } from "../../kernels/protocol/host-methods.ts";
 interface DesktopBridge {
   /** Asks for a port; it arrives as a window message {parallax: "port"} with the port transferred. */
   requestPort(): void;
+  /** Absolute path of a file or folder that was dropped; "" when it is not on disk. */
+  pathOfFile(file: File): string;
 }
 
 function bridge(): DesktopBridge | undefined {
@@ -13,6 +15,11 @@ function bridge(): DesktopBridge | undefined {
 
 export function isDesktop(): boolean {
   return bridge() !== undefined;
+}
+
+/** Where a dropped file or folder is; null in a browser, which does not tell. */
+export function pathOfFile(file: File): string | null {
+  return bridge()?.pathOfFile?.(file) || null;
 }
 
 export function connectMessagePort(): Promise<Port> {

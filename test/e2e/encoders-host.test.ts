@@ -1,19 +1,17 @@
 /** The encoders screen on the real host: a hub on loopback, the encoder service's own process, a real kernel. */
-import { existsSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import type { Browser, Page } from "playwright-core";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { root } from "../../scripts/build.mjs";
 import { chromiumPath, launchBrowser } from "../support/browser.ts";
 import { HubServer } from "../support/hub-server.ts";
 import { type PageServer, startPageServer } from "../support/page-server.ts";
 import { writeTinyBert } from "../support/tiny-bert.ts";
 
 const ID = "tiny/bert-of-tests";
-const hasService = existsSync(path.join(root, "kernels/encoders.entry.ts"));
 
-describe.skipIf(chromiumPath() === null || !hasService)("encoders from a hub to a cell", () => {
+describe.skipIf(chromiumPath() === null)("encoders from a hub to a cell", () => {
   const folder = mkdtempSync(path.join(tmpdir(), "parallax-encoders-"));
   const before = { ...process.env };
   const problems: string[] = [];
@@ -46,7 +44,7 @@ describe.skipIf(chromiumPath() === null || !hasService)("encoders from a hub to 
   const row = () => page.locator(`[data-encoder="${ID}"]`);
   const word = (text: string | RegExp) => row().locator(".enc-word", { hasText: text }).waitFor({ timeout: 30_000 });
 
-  test("finds, pauses, resumes, uses by Space, undoes, runs, and shows its name on the title bar", {
+  test("finds, pauses, resumes, measures, uses and runs by Space, shows its name on the title bar, undoes", {
     timeout: 120_000,
   }, async () => {
     await page.locator(".start-item").first().waitFor({ timeout: 30_000 });
@@ -75,16 +73,32 @@ describe.skipIf(chromiumPath() === null || !hasService)("encoders from a hub to 
     await row().focus();
     await page.keyboard.press("Enter");
     await page.getByText("trusted on first use: equal to what the hub itself said").waitFor();
+    const measure = page.getByRole("button", { name: "Measure", exact: true });
+    await measure.click();
+    // The service's own count of texts, of the first row and of a later one.
+    await row()
+      .getByText(/^cpu, 1 thread.* · [\d,]+ texts · [\d,.]+ texts\/s · .* left$/)
+      .waitFor({ timeout: 30_000 });
+    const before = Date.now();
+    await row().getByRole("button", { name: "Cancel measuring bert-of-tests" }).click();
+    await word("ready");
+    // Another one begins only when the service let go of the first.
+    await measure.click();
+    await row()
+      .getByText(/^cpu, \d+ threads?.* texts\/s/)
+      .waitFor();
+    expect(Date.now() - before).toBeLessThan(10_000);
+    await word("ready");
+    await row()
+      .locator(".enc-speed", { hasText: /^[\d,]+/ })
+      .waitFor();
     await row().focus();
     await page.keyboard.press("Space");
     const cell = page.locator(".cell.code", { hasText: `loadEncoder("${ID}")` });
     await cell.waitFor({ timeout: 30_000 });
+    await page.locator(".kernel-line", { hasText: "bert-of-tests" }).waitFor({ timeout: 60_000 });
     await page.keyboard.press("z");
     await cell.waitFor({ state: "detached" });
-    await page.keyboard.press("Shift+Z");
-    await cell.waitFor();
-    await page.keyboard.press("Control+Enter");
-    await page.locator(".kernel-line", { hasText: "bert-of-tests" }).waitFor({ timeout: 60_000 });
     await page.keyboard.press("Control+2");
     await row().focus();
     await page.keyboard.press("Delete");

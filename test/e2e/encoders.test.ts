@@ -95,8 +95,18 @@ describe("the encoders screen", () => {
     await page.getByRole("button", { name: "Show installed" }).click();
     await row(page, "all-MiniLM-L6-v2").getByRole("button", { name: "More for all-MiniLM-L6-v2" }).click();
     await page.getByRole("menuitem", { name: "Measure, 5 s" }).click();
-    await row(page, "all-MiniLM-L6-v2").locator(".enc-word", { hasText: "measuring" }).waitFor();
-    await row(page, "all-MiniLM-L6-v2").getByText("488").waitFor();
+    const tiny = row(page, "all-MiniLM-L6-v2");
+    await tiny.locator(".enc-word", { hasText: "measuring" }).waitFor();
+    await tiny.getByText("cpu, 1 thread (1 of 2) · 600 texts · 488 texts/s · 4.4 s left").waitFor();
+    await tiny.getByRole("progressbar", { name: "Measuring all-MiniLM-L6-v2" }).waitFor();
+    await shot(page, "measuring");
+    expect(await harness.accessibility(page)).toEqual([]);
+    await tiny.locator(".enc-speed", { hasText: "488" }).waitFor();
+    await tiny.getByRole("button", { name: "More for all-MiniLM-L6-v2" }).click();
+    await page.getByRole("menuitem", { name: "Measure, 5 s" }).click();
+    await tiny.getByText(/300 texts · 488 texts\/s/).waitFor();
+    await tiny.getByRole("button", { name: "Cancel measuring all-MiniLM-L6-v2" }).click();
+    await tiny.locator(".enc-word", { hasText: "ready" }).waitFor({ timeout: 1000 });
     expect(harness.problems).toEqual([]);
     await page.context().close();
   });
@@ -119,11 +129,87 @@ describe("the encoders screen", () => {
     expect(await harness.accessibility(page)).toEqual([]);
     await page.keyboard.press("Escape");
     await page.getByRole("button", { name: "Source: offline…" }).waitFor();
+    await page.context().close();
+  });
+
+  it("finds a folder by keys, hidden ones on request, and says what cannot be read", { timeout: TIME }, async () => {
+    const page = await harness.open("screen=encoders");
     await page.locator("header").getByRole("button", { name: "Add from folder…" }).click();
-    await page.getByRole("textbox", { name: "Folder" }).fill("/somewhere");
+    const field = page.getByRole("textbox", { name: "Folder" });
+    const list = page.getByRole("listbox");
+    await page.getByRole("listbox", { name: "Folders in /home/ada" }).waitFor();
+    await page.waitForFunction(() => document.querySelector<HTMLInputElement>("dialog .field")?.value === "/home/ada");
+    expect(await list.getByRole("option").allInnerTexts()).toEqual(["data", "models", "my-encoder\nmodel?"]);
+    await page.getByLabel("Hidden folders").check();
+    await list.getByText(".cache").waitFor();
+    await list.focus();
+    await page.keyboard.press("ArrowDown");
+    expect(await field.inputValue()).toBe("/home/ada/models");
+    await page.keyboard.press("Enter");
+    await page.getByRole("listbox", { name: "Folders in /home/ada/models" }).waitFor();
+    await page.keyboard.press("Backspace");
+    await page.getByRole("listbox", { name: "Folders in /home/ada", exact: true }).waitFor();
+    await page.keyboard.press("m");
+    await page.keyboard.press("y");
+    await page.waitForFunction(
+      () => document.querySelector<HTMLInputElement>("dialog .field")?.value === "/home/ada/my-encoder",
+    );
+    await shot(page, "choose-folder");
+    expect(await harness.accessibility(page)).toEqual([]);
     await page.keyboard.press("Enter");
     await page.getByText("Output is [1, 512], expected [batch, tokens, d].").waitFor();
+    expect(await calls(page, "encoders.add-folder")).toEqual([
+      { method: "encoders.add-folder", params: { path: "/home/ada/my-encoder" } },
+    ]);
     await shot(page, "add-folder");
+    await field.fill("/locked");
+    await page.getByText("/locked could not be listed: you may not read it.").waitFor();
+    await page.evaluate(() => window.harness.setTheme("dark"));
+    await shot(page, "locked-folder");
+    expect(await harness.accessibility(page)).toEqual([]);
+    await page.context().close();
+  });
+
+  it("takes a folder that is dropped where its path is known, and says so where it is not", {
+    timeout: TIME,
+  }, async () => {
+    const page = await harness.open("screen=encoders");
+    await row(page, "all-MiniLM-L6-v2").waitFor();
+    const drop = (path: string | null) =>
+      page.evaluate((dropped) => {
+        const data = new DataTransfer();
+        if (dropped === null) data.items.add(new File([], "my-model"));
+        else data.setData("text/uri-list", `file://${dropped}`);
+        const screen = document.querySelector(".enc-list");
+        for (const type of ["dragenter", "dragover", "drop"])
+          screen?.dispatchEvent(new DragEvent(type, { bubbles: true, cancelable: true, dataTransfer: data }));
+      }, path);
+    await drop(null);
+    await page.getByText("The browser does not tell where “my-model” is on this computer.").waitFor();
+    await page.keyboard.press("Escape");
+    await drop("/home/ada/my%20model");
+    await page.getByText("Output is [1, 512], expected [batch, tokens, d].").waitFor();
+    expect(await calls(page, "encoders.add-folder")).toEqual([
+      { method: "encoders.add-folder", params: { path: "/home/ada/my model" } },
+    ]);
+    expect(harness.problems).toEqual([]);
+    await page.context().close();
+  });
+
+  it("asks the system's own dialog in the app, and closes with it", { timeout: TIME }, async () => {
+    const page = await harness.open("screen=encoders-desktop");
+    const button = page.locator("header").getByRole("button", { name: "Add from folder…" });
+    await row(page, "all-MiniLM-L6-v2").waitFor();
+    await button.click();
+    await page.getByText("Output is [1, 512], expected [batch, tokens, d].").waitFor();
+    expect(await page.getByRole("listbox").count()).toBe(0);
+    await page.getByRole("button", { name: "Choose…" }).click();
+    await page.getByRole("button", { name: "Cancel" }).click();
+    // The second answer of the system was that nothing was chosen, as is the third.
+    await button.click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+    expect(await calls(page, "folders.choose")).toHaveLength(3);
+    expect(await calls(page, "encoders.add-folder")).toHaveLength(1);
     await page.context().close();
   });
 
@@ -138,6 +224,14 @@ describe("the encoders screen", () => {
     await broken.getByRole("button", { name: "Try again" }).click();
     await shot(broken, "broken");
     await broken.context().close();
+    const middle = await harness.open("screen=encoders", { width: 900, height: 760 });
+    await row(middle, "bge-small-en-v1.5").focus();
+    await middle.keyboard.press("Enter");
+    await middle.getByText("equal to the sha256 that Parallax knows").waitFor();
+    await shot(middle, "900");
+    expect(await middle.evaluate(() => document.documentElement.scrollWidth)).toBeLessThanOrEqual(900);
+    expect(await harness.accessibility(middle)).toEqual([]);
+    await middle.context().close();
     const narrow = await harness.open("screen=encoders", { width: 420, height: 760 });
     await row(narrow, "bge-small-en-v1.5").getByText("318 texts/s").waitFor();
     await shot(narrow, "narrow");

@@ -202,6 +202,7 @@ const noToken: EncoderSettings["token"] = {
 
 export function fakeEncodersHost({ scene }: { scene: string }): FakeEncodersHost {
   const calls: FakeEncodersHost["calls"] = [];
+  let chosen = 0;
   let entries = scene === "empty" ? [] : usual();
   const settings: EncoderSettings = {
     mirror: null,
@@ -238,7 +239,7 @@ export function fakeEncodersHost({ scene }: { scene: string }): FakeEncodersHost
           return {
             version: HOST_PROTOCOL_VERSION,
             product: "Parallax",
-            shell: "browser",
+            shell: scene === "desktop" ? "electron" : "browser",
             platform: "linux",
             root: "/home/ada/notebooks",
             cores: 4,
@@ -287,9 +288,55 @@ export function fakeEncodersHost({ scene }: { scene: string }): FakeEncodersHost
           say({ event: "encoders.removed", payload: { id } });
           return { freedBytes: 133_000_000 };
         case "encoders.measure":
-          await new Promise((resolve) => setTimeout(resolve, scene === "slow" ? 60_000 : 800));
+          for (let at = 0; at <= 4; at++) {
+            say({
+              event: "encoders.measuring",
+              payload: {
+                id,
+                progress: {
+                  phase: at === 0 ? "loading" : "measuring",
+                  row: 1,
+                  rows: 2,
+                  provider: "cpu",
+                  threads: 1,
+                  texts: at * 300,
+                  rate: at === 0 ? null : 488,
+                  doneMs: at * 600,
+                  totalMs: 5000,
+                  etaMs: at === 0 ? null : 5600 - at * 600,
+                },
+              },
+            });
+            await new Promise((resolve) => setTimeout(resolve, scene === "slow" && at === 3 ? 60_000 : 200));
+          }
           set(id, { speed: { ...SPEED, textsPerSecond: 488, measuredAt: new Date().toISOString() } });
           return { speed: { ...SPEED, textsPerSecond: 488 } };
+        case "folders.choose":
+          // Once a folder, then nothing.
+          return { path: chosen++ === 0 ? "/home/ada/my-encoder" : null };
+        case "folders.list": {
+          if (String(params.path).startsWith("/locked"))
+            throw {
+              code: "folder.unreadable",
+              kind: "environment",
+              message: "/locked could not be listed: you may not read it. Nothing was changed.",
+              hint: "Choose another folder, or ask for the right to read this one.",
+            };
+          const folder = params.path === null ? "/home/ada" : String(params.path);
+          const names = ["data", "models", "my-encoder", ...(params.hidden ? [".cache"] : [])];
+          return {
+            folder,
+            parent: folder === "/" ? null : folder.replace(/\/[^/]+$/, "") || "/",
+            isModel: folder.endsWith("my-encoder"),
+            folders: names.map((name) => ({ name, path: `${folder}/${name}`, isModel: name === "my-encoder" })),
+            left: 0,
+            places: [
+              { name: "Home", path: "/home/ada" },
+              { name: "Notebooks", path: "/home/ada/notebooks" },
+              { name: "Computer", path: "/" },
+            ],
+          };
+        }
         case "encoders.add-folder":
           throw {
             code: "encoder.not-an-encoder",

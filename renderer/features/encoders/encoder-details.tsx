@@ -242,7 +242,7 @@ function CellPreview({ id, prompts }: { id: string; prompts: Details["prompts"] 
   const code = encoderCell(id, prompts);
   return (
     <div>
-      <p className="type-caption">The cell that Use writes</p>
+      <p className="type-caption">The cell that Use writes and runs</p>
       <div className="enc-cell-preview">
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: a scrolling region is reached by keyboard */}
         <pre tabIndex={0}>

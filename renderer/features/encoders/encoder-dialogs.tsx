@@ -1,5 +1,5 @@
-/** The questions of the encoders screen: remove, add from folder, where encoders come from. */
-import { type FormEvent, useId, useState } from "react";
+/** The questions of the encoders screen: remove, and where encoders come from. */
+import { useId, useState } from "react";
 import type { EncoderEntry, EncoderSettings } from "../../../kernels/protocol/encoders.ts";
 import { type ErrorData, toErrorData } from "../../../kernels/protocol/errors.ts";
 import { announce } from "../../ui/announce.ts";
@@ -66,63 +66,6 @@ interface RemoveProps {
   entry: EncoderEntry;
   onRemove(): void;
   onClose(): void;
-}
-
-export function AddFolderDialog({ actions, onClose }: { actions: EncodersActions; onClose(): void }) {
-  const id = useId();
-  const [path, setPath] = useState("");
-  const [error, setError] = useState<ErrorData | null>(null);
-  const [busy, setBusy] = useState(false);
-  const submit = (event: FormEvent) => {
-    event.preventDefault();
-    if (path.trim() === "" || busy) return;
-    setBusy(true);
-    setError(null);
-    actions.addFolder(path.trim()).then(onClose, (reason: unknown) => {
-      setBusy(false);
-      setError(toErrorData(reason));
-    });
-  };
-  return (
-    <Dialog
-      title="Add an encoder from a folder"
-      width={560}
-      onClose={onClose}
-      actions={
-        <>
-          <Button size="large" onClick={onClose}>
-            Cancel
-          </Button>
-          <Button size="large" tone="primary" type="submit" form={id} disabled={path.trim() === "" || busy}>
-            {busy ? "Checking…" : "Check and add"}
-          </Button>
-        </>
-      }
-    >
-      <form id={id} className="enc-form" onSubmit={submit}>
-        <div>
-          <label className="type-label" htmlFor={`${id}-path`}>
-            Folder
-          </label>
-          <input
-            id={`${id}-path`}
-            className="field"
-            data-autofocus
-            value={path}
-            spellCheck={false}
-            placeholder="/home/me/models/my-encoder"
-            aria-describedby={`${id}-help`}
-            onChange={(event) => setPath(event.currentTarget.value)}
-          />
-        </div>
-        <p id={`${id}-help`} className="type-caption">
-          The whole path of a folder with tokenizer.json and the weights: model.safetensors with config.json, or an ONNX
-          file. It stays where it is; nothing is copied or sent.
-        </p>
-        {error && <ErrorBlock error={error} title="Not added" safe="Nothing was changed." />}
-      </form>
-    </Dialog>
-  );
 }
 
 const SAID_BY: Record<string, string> = {

@@ -2,15 +2,15 @@
  * The rows. One Tab stop for the grid and the buttons of its row: arrows move, Enter opens details, Space uses, Delete
  * removes. What a row has to say (a download, an error) stands below it, in words.
  */
-import { type KeyboardEvent, type ReactNode, type Ref, useEffect, useRef, useState } from "react";
-import type { EncoderEntry } from "../../../kernels/protocol/encoders.ts";
+import { type KeyboardEvent, type ReactNode, type Ref, useEffect, useRef } from "react";
+import type { EncoderEntry, MeasureProgress } from "../../../kernels/protocol/encoders.ts";
 import { announce } from "../../ui/announce.ts";
 import { Button } from "../../ui/button.tsx";
 import { ErrorBlock } from "../../ui/error-block.tsx";
 import { MenuButton, type MenuItem } from "../../ui/menu.tsx";
 import { ProgressBar } from "../../ui/progress-bar.tsx";
 import { formatCount, formatDiskBytes, formatRate } from "../../ui/units.ts";
-import { hubHost, languagesText, progressText, rowName, stateWords } from "./encoder-words.ts";
+import { hubHost, languagesText, measureText, progressText, rowName, stateWords } from "./encoder-words.ts";
 import { type EncodersView, isBroken, isRemovable, rowsOf, type SortColumn } from "./encoders-state.ts";
 import type { EncodersActions } from "./use-encoders.ts";
 
@@ -23,6 +23,8 @@ interface Props {
   onSort(column: SortColumn): void;
   onAddFolder(): void;
   onManageDisk(): void;
+  /** Where encoders come from: mirror, offline, token. */
+  onSettings(): void;
   onDismiss(id: string): void;
   ref?: Ref<HTMLDivElement>;
 }
@@ -104,13 +106,13 @@ function Row(props: Props & { entry: EncoderEntry }) {
   const { entry, view, actions, onMove, onOpen, onRemove } = props;
   const active = view.active === entry.id;
   const open = view.open === entry.id;
-  const since = view.measuring[entry.id];
+  const isMeasuring = view.measuring[entry.id] !== undefined;
   const box = useRef<HTMLDivElement>(null);
   // The details take room from the list: their row stays in view.
   useEffect(() => {
     if (open) box.current?.scrollIntoView({ block: "nearest" });
   }, [open]);
-  const words = since === undefined ? stateWords(entry) : { glyph: "◐", word: "measuring", tone: "busy" };
+  const words = isMeasuring ? { glyph: "◐", word: "measuring", tone: "busy" } : stateWords(entry);
 
   const onKeyDown = (event: KeyboardEvent<HTMLDivElement>) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -128,7 +130,7 @@ function Row(props: Props & { entry: EncoderEntry }) {
       End: rows.length - 1,
     };
     const to = steps[event.key];
-    const buttons = [...row.querySelectorAll<HTMLElement>("button:not(:disabled)")];
+    const buttons = [...row.querySelectorAll<HTMLElement>("button:not(:disabled), a[href]")];
     const inside = buttons.indexOf(document.activeElement as HTMLElement);
     if (to !== undefined) rows[Math.max(0, Math.min(rows.length - 1, to))]?.focus();
     else if (event.key === "ArrowRight") buttons[Math.min(buttons.length - 1, inside + 1)]?.focus();
@@ -266,7 +268,7 @@ function RowActions({ entry, view, actions, onOpen, onRemove, onAddFolder }: Pro
     { id: "details", label: "Details", keys: "Enter", onSelect: () => onOpen(id) },
     ...(entry.state === "ready"
       ? [
-          { id: "run", label: "Use and run the cell", onSelect: () => actions.use(entry, { run: true }) },
+          { id: "write", label: "Use, without running the cell", onSelect: () => actions.use(entry, { run: false }) },
           { id: "measure", label: "Measure, 5 s", onSelect: () => actions.measure(id) },
         ]
       : []),
@@ -290,7 +292,7 @@ function RowActions({ entry, view, actions, onOpen, onRemove, onAddFolder }: Pro
     case "ready":
       return (
         <>
-          {button("Use", `Use ${name} in the notebook (Space)`, () => actions.use(entry))}
+          {button("Use", `Use ${name}: write a cell into the notebook and run it (Space)`, () => actions.use(entry))}
           {menu}
         </>
       );
@@ -324,14 +326,17 @@ function RowActions({ entry, view, actions, onOpen, onRemove, onAddFolder }: Pro
   }
 }
 
+/** Refusals that a token, or another one, may end. */
+const ASKS_FOR_TOKEN = new Set(["hub.gated", "hub.token-refused", "hub.forbidden", "hub.not-found"]);
+
 /** What stands below a row: how far its download or measurement is, what went wrong, what to do. */
 function Below(props: Props & { entry: EncoderEntry }) {
-  const { entry, view, actions, onAddFolder, onRemove, onManageDisk, onDismiss } = props;
+  const { entry, view, actions, onAddFolder, onRemove, onManageDisk, onSettings, onDismiss } = props;
   const { id, name, progress } = entry;
-  const since = view.measuring[id];
+  const measuring = view.measuring[id];
   const problem = view.problems[id];
   const parts: ReactNode[] = [];
-  if (since !== undefined) parts.push(<Measuring key="measuring" name={name} since={since} />);
+  if (measuring !== undefined) parts.push(<Measuring key="measuring" name={name} progress={measuring} />);
   if (progress !== null && entry.state !== "ready" && entry.state !== "available")
     parts.push(
       <div key="progress" className="enc-progress">
@@ -361,6 +366,13 @@ function Below(props: Props & { entry: EncoderEntry }) {
         actions={
           <>
             {code === "hub.disk-full" && act("Manage disk", onManageDisk)}
+            {ASKS_FOR_TOKEN.has(code) && act("Set a token…", onSettings)}
+            {code === "hub.gated" && view.settings !== null && (
+              <a href={`${view.settings.endpoint}/${id}`} target="_blank" rel="noreferrer noopener">
+                Terms at {hubHost(view.settings)}
+              </a>
+            )}
+            {code === "hub.offline" && act("Source…", onSettings)}
             {entry.source === "hub" &&
               act(progress === null || code === "hub.wrong-hash" ? "Download again" : "Try again", () =>
                 actions.download(id),
@@ -398,26 +410,13 @@ function Below(props: Props & { entry: EncoderEntry }) {
   );
 }
 
-const MEASURE_MS = 5000;
-
-/** The service says nothing until it is done: the clock tells how far it is. */
-function Measuring({ name, since }: { name: string; since: number }) {
-  const [now, setNow] = useState(Date.now());
-  useEffect(() => {
-    const timer = setInterval(() => setNow(Date.now()), 250);
-    return () => clearInterval(timer);
-  }, []);
-  const done = Math.max(0, now - since);
-  const text =
-    done > MEASURE_MS + 1000
-      ? "Measuring · loading and warming up take a little longer than 5 s"
-      : `Measuring · ${Math.min(5, Math.floor(done / 1000))} of 5 s · texts of mixed lengths on this computer`;
+function Measuring({ name, progress }: { name: string; progress: MeasureProgress | null }) {
   return (
     <div className="enc-progress">
       <span className="enc-bar">
-        <ProgressBar done={Math.min(done, MEASURE_MS)} total={MEASURE_MS} label={`Measuring ${name}`} />
+        <ProgressBar done={progress?.doneMs ?? 0} total={progress?.totalMs ?? 0} label={`Measuring ${name}`} />
       </span>
-      <span className="enc-progress-text tabular">{text}</span>
+      <span className="enc-progress-text tabular">{measureText(progress)}</span>
     </div>
   );
 }

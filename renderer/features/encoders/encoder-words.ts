@@ -1,6 +1,12 @@
 /** Encoders in words: their state, their progress, what a row is called. */
-import type { DownloadProgress, EncoderEntry, EncoderSettings, HashTrust } from "../../../kernels/protocol/encoders.ts";
-import { formatCount, formatDiskBytes, formatDuration } from "../../ui/units.ts";
+import type {
+  DownloadProgress,
+  EncoderEntry,
+  EncoderSettings,
+  HashTrust,
+  MeasureProgress,
+} from "../../../kernels/protocol/encoders.ts";
+import { formatCount, formatDiskBytes, formatDuration, formatRate } from "../../ui/units.ts";
 
 export interface StateWords {
   glyph: string;
@@ -67,6 +73,24 @@ export function progressText(entry: EncoderEntry): string {
     } else parts.push(phaseWord(progress) ?? "");
     if (progress.note !== null) parts.push(progress.note);
   }
+  return parts.join(" · ");
+}
+
+/** "cpu, 4 threads (2 of 3) · 1,024 texts · 318 texts/s · 3.1 s left". */
+export function measureText(progress: MeasureProgress | null): string {
+  if (progress === null) return "Starting…";
+  const { phase, row, rows, provider, threads, texts, rate, etaMs } = progress;
+  if (phase === "waiting") return "Waiting until another encoder is measured";
+  const parts: string[] = [];
+  if (provider !== null)
+    parts.push(
+      `${provider}, ${threads} ${threads === 1 ? "thread" : "threads"}${rows > 1 ? ` (${row} of ${rows})` : ""}`,
+    );
+  if (phase === "loading") parts.push("loading…");
+  else if (phase === "warming up") parts.push("warming up…");
+  else parts.push(`${formatCount(texts)} texts`);
+  if (rate !== null) parts.push(formatRate(rate, "texts"));
+  if (etaMs !== null) parts.push(`${formatDuration(etaMs)} left`);
   return parts.join(" · ");
 }
 

@@ -10,14 +10,19 @@ import { useDelayed } from "../../ui/progress-bar.tsx";
 import { Tabs } from "../../ui/tabs.tsx";
 import { formatDiskBytes } from "../../ui/units.ts";
 import { EncoderDetails } from "./encoder-details.tsx";
-import { AddFolderDialog, HubSettingsDialog, RemoveDialog } from "./encoder-dialogs.tsx";
+import { HubSettingsDialog, RemoveDialog } from "./encoder-dialogs.tsx";
 import { EncoderGrid } from "./encoder-grid.tsx";
 import { hubHost } from "./encoder-words.ts";
 import { counts, type EncodersTab, entryOf, isHere, rowsOf } from "./encoders-state.ts";
+import { AddFolderDialog, type Dropped } from "./folder-dialog.tsx";
+import { useFolderDrop } from "./folder-drop.ts";
 import { useEncoders } from "./use-encoders.ts";
 import "./encoders.css";
 
-type Question = { kind: "remove"; entry: EncoderEntry } | { kind: "folder" } | { kind: "settings" };
+type Question =
+  | { kind: "remove"; entry: EncoderEntry }
+  | { kind: "folder"; dropped: Dropped | null }
+  | { kind: "settings" };
 
 export function EncodersScreen() {
   const { view, dispatch, actions, error, finding, findError } = useEncoders();
@@ -25,6 +30,9 @@ export function EncodersScreen() {
   const search = useRef<HTMLInputElement>(null);
   const grid = useRef<HTMLDivElement>(null);
   const panel = useId();
+  const app = useContext(AppContext);
+  const addFolder = () => setQuestion({ kind: "folder", dropped: null });
+  const drop = useFolderDrop((dropped) => setQuestion({ kind: "folder", dropped }));
   const busy = useDelayed(!view.loaded && error === null);
   const rows = rowsOf(view);
   const { installed, all } = counts(view);
@@ -78,7 +86,8 @@ export function EncodersScreen() {
   const here = view.entries.filter((entry) => entry.state === "ready").length;
   return (
     // biome-ignore lint/a11y/noStaticElementInteractions: keys of the screen, from wherever the focus is in it
-    <div className="enc-screen" onKeyDown={onKeyDown} aria-busy={!view.loaded}>
+    <div className="enc-screen" onKeyDown={onKeyDown} aria-busy={!view.loaded} {...drop.handlers}>
+      {drop.over && <div className="enc-drop">Drop a model's folder to add it to the list</div>}
       <header className="enc-top">
         <h1 className="visually-hidden">Encoders</h1>
         <input
@@ -109,7 +118,7 @@ export function EncodersScreen() {
             Disk: {formatDiskBytes(view.disk.encodersBytes)} of {formatDiskBytes(view.disk.freeBytes)} free
           </span>
         )}
-        <Button onClick={() => setQuestion({ kind: "folder" })}>Add from folder…</Button>
+        <Button onClick={addFolder}>Add from folder…</Button>
         <Button disabled={view.settings === null} onClick={() => setQuestion({ kind: "settings" })}>
           Source: {offline ? "offline" : host}…
         </Button>
@@ -145,7 +154,8 @@ export function EncodersScreen() {
             onOpen={(id) => dispatch({ type: "opened", id })}
             onRemove={(entry) => setQuestion({ kind: "remove", entry })}
             onSort={(column) => dispatch({ type: "sorted", column })}
-            onAddFolder={() => setQuestion({ kind: "folder" })}
+            onAddFolder={addFolder}
+            onSettings={() => setQuestion({ kind: "settings" })}
             onManageDisk={() => dispatch({ type: "largest-first" })}
             onDismiss={(id) => dispatch({ type: "problem", id, problem: null })}
           />
@@ -192,7 +202,15 @@ export function EncodersScreen() {
           }}
         />
       )}
-      {question?.kind === "folder" && <AddFolderDialog actions={actions} onClose={() => setQuestion(null)} />}
+      {question?.kind === "folder" && (
+        <AddFolderDialog
+          key={question.dropped?.path ?? question.dropped?.name ?? ""}
+          actions={actions}
+          native={app?.client.hello?.shell === "electron"}
+          dropped={question.dropped}
+          onClose={() => setQuestion(null)}
+        />
+      )}
       {question?.kind === "settings" && view.settings && (
         <HubSettingsDialog settings={view.settings} actions={actions} onClose={() => setQuestion(null)} />
       )}
@@ -300,7 +318,7 @@ function Foot({ host, offline }: { host: string; offline: boolean }) {
   );
   return (
     <p className="enc-foot">
-      <span>Use writes a cell into {name === null ? "a new notebook" : name}.</span>
+      <span>Use writes a cell into {name === null ? "a new notebook" : name} and runs it.</span>
       <span>
         {offline
           ? "Offline: no connection is tried."

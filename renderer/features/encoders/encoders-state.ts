@@ -1,5 +1,11 @@
 /** What the encoders screen shows: the host's list, what the hub found, which rows are in view. Pure. */
-import type { DiskUse, DownloadProgress, EncoderEntry, EncoderSettings } from "../../../kernels/protocol/encoders.ts";
+import type {
+  DiskUse,
+  DownloadProgress,
+  EncoderEntry,
+  EncoderSettings,
+  MeasureProgress,
+} from "../../../kernels/protocol/encoders.ts";
 import type { ErrorData } from "../../../kernels/protocol/errors.ts";
 
 export type EncodersTab = "installed" | "all";
@@ -30,8 +36,8 @@ export interface EncodersView {
   /** Id whose details are open. */
   open: string | null;
   problems: Readonly<Record<string, Problem>>;
-  /** Measurements under way: id → when they began (milliseconds, page's clock). */
-  measuring: Readonly<Record<string, number>>;
+  /** Measurements that this page asked for: id → how far the service is; null until it says so. */
+  measuring: Readonly<Record<string, MeasureProgress | null>>;
 }
 
 export const EMPTY_VIEW: EncodersView = {
@@ -66,7 +72,8 @@ export type EncodersAction =
   | { type: "moved"; id: string }
   | { type: "opened"; id: string | null }
   | { type: "problem"; id: string; problem: Problem | null }
-  | { type: "measuring"; id: string; since: number | null };
+  | { type: "measuring"; id: string; isOn: boolean }
+  | { type: "measured"; id: string; progress: MeasureProgress };
 
 export function reduceEncoders(view: EncodersView, action: EncodersAction): EncodersView {
   switch (action.type) {
@@ -119,8 +126,13 @@ export function reduceEncoders(view: EncodersView, action: EncodersAction): Enco
     }
     case "measuring": {
       const { [action.id]: _old, ...others } = view.measuring;
-      return { ...view, measuring: action.since === null ? others : { ...others, [action.id]: action.since } };
+      return { ...view, measuring: action.isOn ? { ...others, [action.id]: null } : others };
     }
+    case "measured":
+      // What another page measures, or what was cancelled a moment ago, is not shown here.
+      return view.measuring[action.id] === undefined
+        ? view
+        : { ...view, measuring: { ...view.measuring, [action.id]: action.progress } };
     default:
       return action satisfies never;
   }

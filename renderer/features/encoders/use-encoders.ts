@@ -2,6 +2,7 @@
 import { useContext, useEffect, useMemo, useReducer, useRef, useState } from "react";
 import type { EncoderDetails, EncoderEntry } from "../../../kernels/protocol/encoders.ts";
 import { type ErrorData, isCancelled, toErrorData } from "../../../kernels/protocol/errors.ts";
+import type { HostResult } from "../../../kernels/protocol/host-methods.ts";
 import { newNotebook } from "../../commands/app-commands.ts";
 import type { App } from "../../state/app.ts";
 import { AppContext } from "../../state/hooks.ts";
@@ -21,8 +22,13 @@ export interface EncodersActions {
   cancelMeasure(id: string): void;
   /** Rejects with the host's error: the dialog shows it. */
   addFolder(path: string): Promise<void>;
+  /** Folders inside of one; null is home. Rejects with the host's error. */
+  folders(path: string | null, hidden: boolean, signal: AbortSignal): Promise<HostResult<"folders.list">>;
+  /** The desktop shell's own dialog; null: nothing was chosen. */
+  chooseFolder(title: string): Promise<string | null>;
   find(query: string): void;
   cancelFind(): void;
+  /** Writes the cell and runs it, unless told to write only. */
   use(entry: EncoderEntry, options?: { run: boolean }): void;
   /** Rejects with the host's error. */
   details(id: string, signal: AbortSignal): Promise<EncoderDetails>;
@@ -86,6 +92,9 @@ export function useEncoders(): Encoders {
         dispatch({ type: "changed", entry });
       }),
       client.on("encoders.progress", ({ id, progress }) => dispatch({ type: "progressed", id, progress })),
+      client.on("encoders.measuring", ({ id, progress }) => {
+        if (progress !== null) dispatch({ type: "measured", id, progress });
+      }),
       client.on("encoders.removed", ({ id }) => {
         dispatch({ type: "removed", id });
         // What the catalogue knows comes back as available.
@@ -146,18 +155,21 @@ export function useEncoders(): Encoders {
         if (aborts.current.has(id)) return;
         const abort = new AbortController();
         aborts.current.set(id, abort);
-        dispatch({ type: "measuring", id, since: Date.now() });
+        dispatch({ type: "measuring", id, isOn: true });
         announce("Measuring for 5 s.");
         void attemptAt(id, "Not measured", async ({ client }) => {
-          const { speed } = await client.call("encoders.measure", { id }, { signal: abort.signal });
+          const { speed } = await client.call("encoders.measure", { id }, { signal: abort.signal, timeoutMs: 0 });
           announce(`${formatRate(speed.textsPerSecond, "texts")} on this computer.`);
           setAttempt((n) => n + 1);
         }).finally(() => {
           aborts.current.delete(id);
-          dispatch({ type: "measuring", id, since: null });
+          dispatch({ type: "measuring", id, isOn: false });
         });
       },
-      cancelMeasure: (id) => aborts.current.get(id)?.abort(),
+      cancelMeasure: (id) => {
+        aborts.current.get(id)?.abort();
+        announce("Stopped measuring.");
+      },
       addFolder: async (path) => {
         if (app === null) return;
         const { entry } = await app.client.call("encoders.add-folder", { path });
@@ -165,6 +177,14 @@ export function useEncoders(): Encoders {
         dispatch({ type: "tab-chosen", tab: "installed" });
         dispatch({ type: "moved", id: entry.id });
         announce(`${entry.name} is in the list.`);
+      },
+      folders: async (path, hidden, signal) => {
+        if (app === null) throw new Error("There is no host.");
+        return app.client.call("folders.list", { path, hidden }, { signal });
+      },
+      chooseFolder: async (title) => {
+        if (app === null) return null;
+        return (await app.client.call("folders.choose", { title }, { timeoutMs: 0 })).path;
       },
       find: (query) => {
         if (app === null) return;
@@ -191,7 +211,7 @@ export function useEncoders(): Encoders {
           });
       },
       cancelFind: () => aborts.current.get("find")?.abort(),
-      use: (entry, options = { run: false }) => void attemptAt(entry.id, "Not used", (app) => use(app, entry, options)),
+      use: (entry, options = { run: true }) => void attemptAt(entry.id, "Not used", (app) => use(app, entry, options)),
       details: async (id, signal) => {
         if (app === null) throw new Error("There is no host.");
         return app.client.call("encoders.details", { id }, { signal });
