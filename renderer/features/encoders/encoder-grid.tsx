@@ -11,7 +11,7 @@ import { MenuButton, type MenuItem } from "../../ui/menu.tsx";
 import { ProgressBar } from "../../ui/progress-bar.tsx";
 import { formatCount, formatDiskBytes, formatRate } from "../../ui/units.ts";
 import { hubHost, languagesText, measureText, progressText, rowName, stateWords } from "./encoder-words.ts";
-import { type EncodersView, isBroken, isRemovable, rowsOf, type SortColumn } from "./encoders-state.ts";
+import { type EncodersView, isBroken, isRefused, isRemovable, rowsOf, type SortColumn } from "./encoders-state.ts";
 import type { EncodersActions } from "./use-encoders.ts";
 
 interface Props {
@@ -374,9 +374,10 @@ function Below(props: Props & { entry: EncoderEntry }) {
             )}
             {code === "hub.offline" && act("Source…", onSettings)}
             {entry.source === "hub" &&
-              act(progress === null || code === "hub.wrong-hash" ? "Download again" : "Try again", () =>
+              act(isBroken(entry) || code === "hub.wrong-hash" ? "Download again" : "Try again", () =>
                 actions.download(id),
               )}
+            {isRefused(entry) && act("Dismiss", actions.reload)}
             {(code === "hub.wrong-hash" || code === "hub.pickle-only") && act("Add from folder…", onAddFolder)}
             {code === "hub.known-hash" &&
               act("Take the hub's file all the same", () => actions.download(id, { trustHub: true }))}

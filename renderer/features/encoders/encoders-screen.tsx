@@ -134,6 +134,7 @@ export function EncodersScreen() {
             <Button
               size="small"
               onClick={() => {
+                actions.forgetFind();
                 dispatch({ type: "searched", query: "" });
                 dispatch({ type: "tab-chosen", tab: "installed" });
               }}

@@ -78,7 +78,13 @@ export type EncodersAction =
 export function reduceEncoders(view: EncodersView, action: EncodersAction): EncodersView {
   switch (action.type) {
     case "listed":
-      return settle({ ...view, loaded: true, entries: action.entries, disk: action.disk });
+      return settle({
+        ...view,
+        loaded: true,
+        entries: action.entries,
+        disk: action.disk,
+        found: view.found.map(asNew),
+      });
     case "changed": {
       const { entry } = action;
       const known = view.entries.some((each) => each.id === entry.id);
@@ -150,7 +156,12 @@ export function isRemovable(entry: EncoderEntry): boolean {
 
 /** Whole, but it could not be loaded. */
 export function isBroken(entry: EncoderEntry): boolean {
-  return entry.state === "failed" && entry.progress === null;
+  return entry.state === "failed" && entry.progress === null && !isRefused(entry);
+}
+
+/** A download that failed before anything of it was here. */
+export function isRefused(entry: EncoderEntry): boolean {
+  return entry.state === "failed" && entry.progress === null && entry.error?.code.startsWith("hub.") === true;
 }
 
 export function counts(view: EncodersView): { installed: number; all: number } {
@@ -184,6 +195,11 @@ function everything(view: EncodersView): EncoderEntry[] {
 
 function textOf(entry: EncoderEntry): string {
   return [entry.id, entry.name, entry.licence, entry.family, ...entry.languages].join(" ").toLowerCase();
+}
+
+/** What was refused may be asked for again. */
+function asNew(entry: EncoderEntry): EncoderEntry {
+  return isRefused(entry) ? { ...entry, state: "available", error: null } : entry;
 }
 
 /** A new one comes after what is here and before what is not. */

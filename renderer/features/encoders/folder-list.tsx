@@ -152,13 +152,12 @@ export function FolderList({ actions, at, chosen, onOpen, onListed, onChoose, on
             id={`${id}-${i}`}
             role="option"
             aria-selected={i === active}
-            aria-label={folder.isModel ? `${folder.name}, may be a model` : folder.name}
             className="enc-folder"
             onClick={() => onChoose(folder.path)}
             onDoubleClick={() => (folder.isModel ? onTake(folder.path) : onOpen(folder.path))}
           >
-            <span className="enc-folder-name">{folder.name}</span>
-            {folder.isModel && <span className="enc-tone-ok">model?</span>}
+            <span className="enc-folder-name">{folder.name}</span>{" "}
+            {folder.isModel && <span className="enc-folder-mark">model files</span>}
           </div>
         ))}
       </div>

@@ -28,6 +28,8 @@ export interface EncodersActions {
   chooseFolder(title: string): Promise<string | null>;
   find(query: string): void;
   cancelFind(): void;
+  /** The error of the last search was read. */
+  forgetFind(): void;
   /** Writes the cell and runs it, unless told to write only. */
   use(entry: EncoderEntry, options?: { run: boolean }): void;
   /** Rejects with the host's error. */
@@ -210,6 +212,7 @@ export function useEncoders(): Encoders {
             setFinding(null);
           });
       },
+      forgetFind: () => setFindError(null),
       cancelFind: () => aborts.current.get("find")?.abort(),
       use: (entry, options = { run: true }) => void attemptAt(entry.id, "Not used", (app) => use(app, entry, options)),
       details: async (id, signal) => {
