@@ -52,7 +52,8 @@ describe.skipIf(chromiumPath() === null)("the encoders screen, when something is
     });
     hub.trouble = ({ host, path: asked }, n) => {
       if (asked.includes(id("busy"))) return { status: 429, headers: { "retry-after": "3600" } };
-      if (asked.includes(id("slow-down")) && n === 1) return { status: 429, headers: { "retry-after": "4" } };
+      if (asked.includes(`${id("slow-down")}/`) && asked.endsWith("safetensors") && n === 1)
+        return { status: 429, headers: { "retry-after": "4" } };
       if (asked.includes(id("changed")) && host === "store") return { body: Buffer.alloc(weightsBytes, 7) };
       if (asked.includes(id("gated")) && asked.includes("/resolve/"))
         return {

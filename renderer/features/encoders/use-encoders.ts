@@ -176,6 +176,8 @@ export function useEncoders(): Encoders {
         if (app === null) return;
         const { entry } = await app.client.call("encoders.add-folder", { path });
         dispatch({ type: "changed", entry });
+        // A search that does not fit would hide it.
+        dispatch({ type: "searched", query: "" });
         dispatch({ type: "tab-chosen", tab: "installed" });
         dispatch({ type: "moved", id: entry.id });
         announce(`${entry.name} is in the list.`);
