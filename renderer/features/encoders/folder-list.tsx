@@ -68,7 +68,9 @@ export function FolderList({ actions, at, chosen, onOpen, onListed, onChoose, on
     return () => abort.abort();
   }, [actions, at, hidden]);
 
-  const folders = listing?.folders ?? [];
+  // What could not be listed shows nothing, and the way up leads back to what could.
+  const folders = error === null ? (listing?.folders ?? []) : [];
+  const up = (error === null ? listing?.parent : listing?.folder) ?? null;
   const active = folders.findIndex((folder) => folder.path === chosen);
   // biome-ignore lint/correctness/useExhaustiveDependencies: the chosen one of a new list is brought into view, too
   useEffect(() => {
@@ -105,7 +107,7 @@ export function FolderList({ actions, at, chosen, onOpen, onListed, onChoose, on
     else if (event.key === "Enter" && folder !== undefined) folder.isModel ? onTake(folder.path) : open(folder.path);
     else if (event.key === "ArrowRight" && folder !== undefined) open(folder.path);
     else if (event.key === "Backspace" || event.key === "ArrowLeft") {
-      if (listing?.parent) open(listing.parent);
+      if (up !== null) open(up);
     } else if (event.key.length === 1 && event.key !== " ") jump(event.key);
     else return;
     event.preventDefault();
@@ -116,9 +118,9 @@ export function FolderList({ actions, at, chosen, onOpen, onListed, onChoose, on
       <div className="enc-folders-head">
         <Button
           size="small"
-          disabled={!listing?.parent}
+          disabled={up === null}
           title="The folder above (Backspace)"
-          onClick={() => listing?.parent && onOpen(listing.parent)}
+          onClick={() => up !== null && onOpen(up)}
         >
           ↑ Up
         </Button>
@@ -138,7 +140,7 @@ export function FolderList({ actions, at, chosen, onOpen, onListed, onChoose, on
         className="enc-folders-list"
         role="listbox"
         tabIndex={0}
-        aria-label={listing === null ? "Folders" : `Folders in ${listing.folder}`}
+        aria-label={listing === null || error !== null ? "Folders" : `Folders in ${listing.folder}`}
         aria-busy={loading}
         aria-activedescendant={active < 0 ? undefined : `${id}-${active}`}
         onKeyDown={onKeyDown}
