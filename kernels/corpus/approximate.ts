@@ -1,8 +1,8 @@
 /**
  * An approximate index over a corpus (HNSW of the library usearch; Malkov and Yashunin 2016), for corpora too large to
  * compare with every row. The index holds the vectors at 8 bits (a quarter of the memory, built three times as fast as at
- * 32) and only proposes candidates; their cosines are taken from the corpus itself. What it misses is measured: each index carries its recall against the exact answer on a seeded
- * sample of its own rows, and every result shows it.
+ * 32) and only proposes candidates; their cosines are taken from the corpus itself. What it misses is measured: each index
+ * carries its recall against the exact answer on a seeded sample of its own rows, and every result shows it.
  */
 import { existsSync, readFileSync, renameSync, rmSync } from "node:fs";
 import path from "node:path";
@@ -14,8 +14,9 @@ import { counterUniform } from "../model/random.ts";
 import { CancelledError, ParallaxError } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
 import type { Corpus } from "./corpus.ts";
-import { CORPUS_FILES } from "./corpus-files.ts";
+import { CORPUS_FILES, type Recall, recallSchema } from "./corpus-files.ts";
 import { exactNearest, type NearestRows } from "./exact-nearest.ts";
+import { RECALL_K, RECALL_QUERIES, recallShares, recallSummary } from "./recall.ts";
 
 /** HNSW: links a node; candidates looked at while building and while searching. */
 const CONNECTIVITY = 16;
@@ -26,9 +27,7 @@ const CANDIDATES = 4;
 const LEAST_CANDIDATES = 64;
 /** Vectors added between two looks at the signal. */
 const CHUNK = 512;
-/** Rows whose neighbours are looked up both ways. */
-const SAMPLE = 200;
-const SAMPLE_K = 10;
+/** Of the rows whose neighbours are looked up both ways. */
 const SAMPLE_SEED = 0;
 
 const factsSchema = z.object({
@@ -38,16 +37,10 @@ const factsSchema = z.object({
   specSha256: z.string(),
   sourceSha256: z.string(),
   settings: z.object({ connectivity: z.number(), expansionAdd: z.number(), expansionSearch: z.number() }),
-  recall: z.object({
-    k: z.number(),
-    n: z.number(),
-    seed: z.number(),
-    mean: z.number(),
-    low: z.number(),
-    high: z.number(),
-    worst: z.number(),
-  }),
+  recall: recallSchema,
   buildSeconds: z.number(),
+  /** Of all threads. Much less than buildSeconds: other programs had the processor. */
+  buildCpuSeconds: z.number().optional(),
 });
 /** What an index was built from and how much of the exact answer it finds. */
 export type IndexFacts = z.infer<typeof factsSchema>;
@@ -96,10 +89,12 @@ export class ApproximateIndex {
    * Build the index, measure its recall and keep both beside the corpus.
    *
    * @throws {CancelledError} nothing is kept then
-   * Cost: about half a minute for 100,000 rows of 384 dimensions, and memory of a byte a number and some 200 bytes a row.
+   * Cost: processor time, none of it waiting: about half a minute for 100,000 rows of 384 dimensions, and memory of a byte a
+   * number and some 200 bytes a row.
    */
   static async build(corpus: Corpus, compute: Compute, context: WorkContext = {}): Promise<ApproximateIndex> {
     const started = performance.now();
+    const cpu = process.cpuUsage();
     const index = newIndex(corpus.dimensions);
     for (let start = 0; start < corpus.n; start += CHUNK) {
       if (context.signal?.aborted) throw new CancelledError("Building the index");
@@ -130,6 +125,7 @@ export class ApproximateIndex {
       settings: { connectivity: CONNECTIVITY, expansionAdd: EXPANSION_ADD, expansionSearch: EXPANSION_SEARCH },
       recall: await measureRecall(corpus, index, compute, context),
       buildSeconds: (performance.now() - started) / 1000,
+      buildCpuSeconds: cpuSeconds(cpu),
     };
     const file = path.join(corpus.folder, CORPUS_FILES.index);
     const temporary = `${file}.${process.pid}.tmp`;
@@ -146,6 +142,18 @@ export class ApproximateIndex {
     }
     writeFileAtomically(path.join(corpus.folder, CORPUS_FILES.indexFacts), [`${JSON.stringify(facts, null, 2)}\n`]);
     return new ApproximateIndex(index, corpus, facts);
+  }
+
+  /**
+   * Recall for queries that are not rows of the corpus: what real queries find is often less than what its own rows find,
+   * which lie in the graph themselves.
+   *
+   * @param queries float32 [m, d] at length 1, m ≥ 1
+   * @param seed    what they were sampled with, kept in the answer
+   * Cost: an exact search for them.
+   */
+  async recall(queries: Float32Array, seed: number, compute: Compute, context: WorkContext = {}): Promise<Recall> {
+    return recallOf(this.#corpus, this.#index, queries, seed, compute, context);
   }
 
   /** @param queries float32 [m, d] at length 1 */
@@ -196,40 +204,32 @@ function search(index: Index, corpus: Corpus, queries: Float32Array, k: number):
   return { k, rows, cosines };
 }
 
-/** Share of the exact k nearest that the index finds, over a seeded sample of rows; 95 % normal interval of the mean. */
-async function measureRecall(
-  corpus: Corpus,
-  index: Index,
-  compute: Compute,
-  context: WorkContext,
-): Promise<IndexFacts["recall"]> {
-  const n = Math.min(SAMPLE, corpus.n);
-  const k = Math.min(SAMPLE_K, corpus.n);
+/** Recall on a seeded sample of the corpus's own rows. */
+async function measureRecall(corpus: Corpus, index: Index, compute: Compute, context: WorkContext): Promise<Recall> {
+  const n = Math.min(RECALL_QUERIES, corpus.n);
   const d = corpus.dimensions;
   const queries = new Float32Array(n * d);
   for (let i = 0; i < n; i++) {
     const row = Math.floor(counterUniform(SAMPLE_SEED, i) * corpus.n);
     queries.set(corpus.unitRows(row, row + 1), i * d);
   }
+  return recallOf(corpus, index, queries, SAMPLE_SEED, compute, context);
+}
+
+async function recallOf(
+  corpus: Corpus,
+  index: Index,
+  queries: Float32Array,
+  seed: number,
+  compute: Compute,
+  context: WorkContext,
+): Promise<Recall> {
+  const k = Math.min(RECALL_K, corpus.n);
   const exact = await exactNearest(corpus, queries, k, compute, context);
-  const found = search(index, corpus, queries, k);
-  const shares = Array.from({ length: n }, (_, i) => {
-    // A row as near as the exact k-th counts as found, whichever of equal ones was taken.
-    const least = exact.cosines[(i + 1) * k - 1] - 1e-6;
-    let hits = 0;
-    for (let j = i * k; j < (i + 1) * k; j++) if (found.cosines[j] >= least) hits++;
-    return hits / k;
-  });
-  const mean = shares.reduce((a, b) => a + b, 0) / Math.max(1, n);
-  const variance = shares.reduce((sum, share) => sum + (share - mean) ** 2, 0) / Math.max(1, n - 1);
-  const half = 1.96 * Math.sqrt(variance / Math.max(1, n));
-  return {
-    k,
-    n,
-    seed: SAMPLE_SEED,
-    mean,
-    low: Math.max(0, mean - half),
-    high: Math.min(1, mean + half),
-    worst: Math.min(1, ...shares),
-  };
+  return recallSummary(recallShares(exact, search(index, corpus, queries, k)), { k, seed });
+}
+
+function cpuSeconds(since: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(since);
+  return (user + system) / 1e6;
 }

@@ -9,13 +9,17 @@ import {
   bytesPerRow,
   CORPUS_FILES,
   type CorpusManifest,
+  corpusSizes,
   damaged,
   NPY_HEADER_BYTES,
   npyHeader,
   readManifest,
 } from "./corpus-files.ts";
+import { dequantiseRows } from "./int8-rows.ts";
 
-type OpenFiles = Record<"vectors" | "texts" | "textEnds" | "ids" | "idEnds", number>;
+type FileName = keyof ReturnType<typeof corpusSizes>;
+/** scales: with int8 only. */
+type OpenFiles = Record<Exclude<FileName, "scales">, number> & { scales?: number };
 
 export class Corpus {
   readonly folder: string;
@@ -47,16 +51,10 @@ export class Corpus {
           details: { folder, rows },
         },
       );
-    const sizes = {
-      vectors: NPY_HEADER_BYTES + rows * bytesPerRow(manifest),
-      texts: manifest.textBytes,
-      textEnds: 8 * rows,
-      ids: manifest.idBytes,
-      idEnds: 8 * rows,
-    };
-    const fds: Partial<Record<keyof typeof sizes, number>> = {};
+    const sizes = corpusSizes(manifest);
+    const fds: Partial<Record<FileName, number>> = {};
     try {
-      for (const [name, size] of Object.entries(sizes) as [keyof typeof sizes, number][]) {
+      for (const [name, size] of Object.entries(sizes) as [FileName, number][]) {
         const file = path.join(folder, CORPUS_FILES[name]);
         const found = statSync(file, { throwIfNoEntry: false })?.size;
         if (found !== size)
@@ -100,15 +98,17 @@ export class Corpus {
     const size = bytesPerRow(this.manifest);
     const bytes = new Uint8Array((end - start) * size);
     this.#read("vectors", bytes, NPY_HEADER_BYTES + start * size);
-    return this.manifest.dtype === "float32"
-      ? new Float32Array(bytes.buffer)
-      : halfToFloat(new Uint16Array(bytes.buffer));
+    if (this.manifest.dtype === "float32") return new Float32Array(bytes.buffer);
+    if (this.manifest.dtype === "float16") return halfToFloat(new Uint16Array(bytes.buffer));
+    const scales = new Float32Array(end - start);
+    this.#read("scales", new Uint8Array(scales.buffer), NPY_HEADER_BYTES + 4 * start);
+    return dequantiseRows(new Int8Array(bytes.buffer), scales, this.dimensions);
   }
 
   /** The same at length 1 each; zero rows stay zero. */
   unitRows(start: number, end: number): Float32Array {
     const rows = this.rows(start, end);
-    if (!this.encoder.normalised || this.manifest.dtype === "float16") normaliseRows(rows, this.dimensions);
+    if (!this.encoder.normalised || this.manifest.dtype !== "float32") normaliseRows(rows, this.dimensions);
     return rows;
   }
 
@@ -152,11 +152,13 @@ export class Corpus {
     return Buffer.from(bytes.buffer).toString("utf8");
   }
 
-  #read(file: keyof OpenFiles, target: Uint8Array, position: number): void {
+  #read(file: FileName, target: Uint8Array, position: number): void {
     if (this.#closed)
       throw new ParallaxError("corpus.closed", `The corpus ${this.folder} was closed.`, { hint: "Open it again." });
+    const fd = this.#fds[file];
+    if (fd === undefined) throw damaged(this.folder, `${CORPUS_FILES[file]} is missing`);
     for (let done = 0; done < target.length; ) {
-      const got = readSync(this.#fds[file], target, done, Math.min(1 << 30, target.length - done), position + done);
+      const got = readSync(fd, target, done, Math.min(1 << 30, target.length - done), position + done);
       if (got === 0) throw damaged(this.folder, `${CORPUS_FILES[file]} became shorter while it was read`);
       done += got;
     }

@@ -3,6 +3,7 @@ import type { Compute } from "../graph/compute.ts";
 import type { WorkContext } from "../protocol/progress.ts";
 import { ApproximateIndex, type IndexFacts } from "./approximate.ts";
 import type { Corpus } from "./corpus.ts";
+import type { Recall } from "./corpus-files.ts";
 import { exactNearest, type NearestRows } from "./exact-nearest.ts";
 
 /** Rows from which on an index is used unless exact answers are asked for. */
@@ -13,11 +14,15 @@ export interface NearestOptions extends WorkContext {
   k?: number;
   /** True compares with every row, false builds or uses the index. Default: exact up to 200,000 rows. */
   exact?: boolean;
+  /** Queries to measure an index with besides the corpus's own rows: float32 [m, d] at length 1, and their sample's seed. */
+  heldOut?: { queries: Float32Array; seed: number } | undefined;
 }
 
 export interface Nearest extends NearestRows {
   /** The index that was used and its measured recall; null: the answer is exact. */
   index: IndexFacts | null;
+  /** The index's recall on `heldOut`; null without an index or without them. */
+  heldOut: Recall | null;
 }
 
 /**
@@ -32,7 +37,13 @@ export async function nearest(
   options: NearestOptions = {},
 ): Promise<Nearest> {
   const { k = 10, exact = corpus.n <= EXACT_UP_TO } = options;
-  if (exact) return { ...(await exactNearest(corpus, queries, k, compute, options)), index: null };
+  if (exact) return { ...(await exactNearest(corpus, queries, k, compute, options)), index: null, heldOut: null };
   const index = ApproximateIndex.load(corpus) ?? (await ApproximateIndex.build(corpus, compute, options));
-  return { ...index.nearest(queries, k), index: index.facts };
+  const { heldOut } = options;
+  const isMeasured = heldOut !== undefined && heldOut.queries.length > 0;
+  return {
+    ...index.nearest(queries, k),
+    index: index.facts,
+    heldOut: isMeasured ? await index.recall(heldOut.queries, heldOut.seed, compute, options) : null,
+  };
 }

@@ -3,25 +3,17 @@
  * the manifest says how far they are whole, so that a process killed at any instant loses at most one chunk. The chunks and
  * the batch plan inside them are kept, so a resumed corpus has the bits of an unbroken one.
  */
-import { closeSync, fsyncSync, ftruncateSync, mkdirSync, openSync, statfsSync, statSync, writeSync } from "node:fs";
+import { mkdirSync, statfsSync, statSync } from "node:fs";
 import path from "node:path";
 import { type StreamedRow, streamTexts, type TextStreamOptions } from "../data/text-stream.ts";
 import { formatBytes } from "../encode/embedding-set.ts";
 import type { Encoder } from "../encode/encoder.ts";
 import { fileSha256 } from "../encode/file-digest.ts";
-import { floatToHalf } from "../encode/half.ts";
 import { tryLock } from "../files/process-lock.ts";
 import { CancelledError, ParallaxError } from "../protocol/errors.ts";
 import type { WorkContext } from "../protocol/progress.ts";
-import {
-  bytesPerRow,
-  CORPUS_FILES,
-  type CorpusManifest,
-  NPY_HEADER_BYTES,
-  npyHeader,
-  readManifest,
-  writeManifest,
-} from "./corpus-files.ts";
+import { bytesPerRow, CORPUS_FILES, type CorpusManifest, readManifest } from "./corpus-files.ts";
+import { CorpusWriter } from "./corpus-writer.ts";
 
 /** Texts between two checkpoints: a second or two of work for a small encoder, and the memory of one chunk. */
 const CHUNK_TEXTS = 2048;
@@ -37,8 +29,11 @@ export interface WriteCorpusOptions extends WorkContext {
   prompt?: string | undefined;
   /** The corpus folder: made, or gone on with when it holds the same job. */
   folder: string;
-  /** Default "float32". "float16" halves the file; cosines change by less than 1e-3. */
-  dtype?: "float32" | "float16";
+  /**
+   * Default "float32". "float16" halves the file; cosines change by less than 1e-3. "int8" is a quarter, with a scale for
+   * each row; what that loses is measured while it is written and stands in the manifest.
+   */
+  dtype?: CorpusManifest["dtype"];
 }
 
 /**
@@ -217,103 +212,4 @@ async function writeRows(options: WriteCorpusOptions, manifest: CorpusManifest):
   } finally {
     files.close();
   }
-}
-
-/** The open files of a corpus being written. */
-class CorpusWriter {
-  readonly #folder: string;
-  readonly #manifest: CorpusManifest;
-  readonly #fds: Record<"vectors" | "texts" | "textEnds" | "ids" | "idEnds", number>;
-
-  /** Opens the files and cuts off what was written after the last checkpoint. */
-  constructor(folder: string, manifest: CorpusManifest) {
-    this.#folder = folder;
-    this.#manifest = manifest;
-    const { rows, textBytes, idBytes } = manifest;
-    const sizes = {
-      vectors: NPY_HEADER_BYTES + rows * bytesPerRow(manifest),
-      texts: textBytes,
-      textEnds: 8 * rows,
-      ids: idBytes,
-      idEnds: 8 * rows,
-    };
-    const open = (name: keyof typeof sizes): number => {
-      const file = path.join(folder, CORPUS_FILES[name]);
-      const isThere = statSync(file, { throwIfNoEntry: false }) !== undefined;
-      const fd = openSync(file, isThere ? "r+" : "w+");
-      const size = statSync(file).size;
-      if (rows > 0 && size < sizes[name])
-        throw new ParallaxError(
-          "corpus.damaged",
-          `${file} has ${size} bytes, ${sizes[name]} were written for the first ${rows} rows. Nothing was changed.`,
-          { hint: "Remove the folder and encode the corpus again.", details: { file } },
-        );
-      ftruncateSync(fd, sizes[name]);
-      return fd;
-    };
-    this.#fds = {
-      vectors: open("vectors"),
-      texts: open("texts"),
-      textEnds: open("textEnds"),
-      ids: open("ids"),
-      idEnds: open("idEnds"),
-    };
-    if (rows === 0) this.#writeHeader();
-  }
-
-  append(rows: readonly StreamedRow[], vectors: Float32Array): void {
-    const manifest = this.#manifest;
-    const data = manifest.dtype === "float32" ? vectors : floatToHalf(vectors);
-    writeAll(
-      this.#fds.vectors,
-      new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
-      NPY_HEADER_BYTES + manifest.rows * bytesPerRow(manifest),
-    );
-    manifest.textBytes = this.#appendStrings(
-      "texts",
-      "textEnds",
-      rows.map(({ text }) => text),
-      manifest.textBytes,
-    );
-    manifest.idBytes = this.#appendStrings(
-      "ids",
-      "idEnds",
-      rows.map(({ id }) => id),
-      manifest.idBytes,
-    );
-    manifest.rows += rows.length;
-    for (const fd of Object.values(this.#fds)) fsyncSync(fd);
-    writeManifest(this.#folder, manifest);
-  }
-
-  #appendStrings(file: "texts" | "ids", ends: "textEnds" | "idEnds", values: readonly string[], start: number): number {
-    const bytes = values.map((value) => Buffer.from(value, "utf8"));
-    const places = new Float64Array(values.length);
-    let at = start;
-    bytes.forEach((part, i) => {
-      at += part.length;
-      places[i] = at;
-    });
-    writeAll(this.#fds[file], Buffer.concat(bytes), start);
-    writeAll(this.#fds[ends], new Uint8Array(places.buffer), 8 * this.#manifest.rows);
-    return at;
-  }
-
-  finish(): void {
-    this.#writeHeader();
-    fsyncSync(this.#fds.vectors);
-    writeManifest(this.#folder, this.#manifest);
-  }
-
-  #writeHeader(): void {
-    writeAll(this.#fds.vectors, npyHeader(this.#manifest.rows, this.#manifest.dimensions, this.#manifest.dtype), 0);
-  }
-
-  close(): void {
-    for (const fd of Object.values(this.#fds)) closeSync(fd);
-  }
-}
-
-function writeAll(fd: number, bytes: Uint8Array, position: number): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done, bytes.length - done, position + done);
 }

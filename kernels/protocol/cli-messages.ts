@@ -118,7 +118,7 @@ export const cliRequestSchema = z.discriminatedUnion("command", [
     id: z.string().nullable(),
     prompt: z.string().nullable(),
     out: z.string(),
-    float16: z.boolean(),
+    dtype: z.enum(["float32", "float16", "int8"]),
   }),
   z.object({
     command: z.literal("corpus-nearest"),
@@ -126,6 +126,8 @@ export const cliRequestSchema = z.discriminatedUnion("command", [
     queries: z.array(z.string()).min(1),
     k: z.number().int(),
     exact: z.boolean().nullable(),
+    /** File with one query a line; null: none. */
+    heldOut: z.string().nullable(),
     prompt: z.string().nullable(),
   }),
   z.object({ command: z.literal("cache"), action: z.enum(["info", "clear"]) }),

@@ -304,7 +304,12 @@ corpusCommand
   .requiredOption("-c, --column <name>", "column with the texts")
   .option("--id <name>", "column that names the rows")
   .option("--prompt <template>", 'prompt with a place for the text, e.g. "passage: {text}"')
-  .option("--float16", "half the size on disk")
+  .addOption(
+    new Option("--dtype <type>", "numbers on disk: float16 is half the size, int8 a quarter (its loss is measured)")
+      .choices(["float32", "float16", "int8"])
+      .default("float32"),
+  )
+  .option("--float16", "the same as --dtype float16")
   .requiredOption("-o, --out <folder>", "corpus folder", absolute)
   .addOption(jsonOption())
   .action(
@@ -315,6 +320,7 @@ corpusCommand
         column: string;
         id?: string;
         prompt?: string;
+        dtype: "float32" | "float16" | "int8";
         float16?: true;
         out: string;
       } & JsonOption,
@@ -329,7 +335,7 @@ corpusCommand
             id: o.id ?? null,
             prompt: o.prompt ?? null,
             out: o.out,
-            float16: o.float16 === true,
+            dtype: o.float16 === true ? "float16" : o.dtype,
           },
           o,
         ),
@@ -343,13 +349,14 @@ corpusCommand
   .addOption(new Option("-k <n>", "texts a query").argParser(number("-k", 1)).default(10))
   .option("--exact", "compare with every text, whatever the size")
   .option("--approximate", "use an index, whatever the size")
+  .option("--held-out <file>", "other queries, one a line: with an index, its recall is measured on them too", absolute)
   .option("--prompt <template>", "prompt of the queries (default: the encoder's own for queries)")
   .addOption(jsonOption())
   .action(
     (
       folder: string,
       queries: string[],
-      o: { k: number; exact?: true; approximate?: true; prompt?: string } & JsonOption,
+      o: { k: number; exact?: true; approximate?: true; heldOut?: string; prompt?: string } & JsonOption,
     ) =>
       finish(
         runCompute(
@@ -359,6 +366,7 @@ corpusCommand
             queries,
             k: o.k,
             exact: o.exact ? true : o.approximate ? false : null,
+            heldOut: o.heldOut ?? null,
             prompt: o.prompt ?? null,
           },
           o,

@@ -129,10 +129,10 @@ describe("a corpus", () => {
   it("is read by NumPy as it is", async () => {
     const python = "/usr/bin/python3";
     if (spawnSync(python, ["-c", "import numpy"]).status !== 0) return;
-    for (const dtype of ["float32", "float16"] as const) {
+    for (const dtype of ["float32", "float16", "int8"] as const) {
       const folder = await write({ dtype });
-      const code = `import numpy,sys; a=numpy.load(sys.argv[1], mmap_mode="r"); print(a.shape, a.dtype, float(a[4999,7]))`;
-      const out = spawnSync(python, ["-c", code, path.join(folder, "vectors.npy")], { encoding: "utf8" });
+      const code = `import numpy,sys; a=numpy.load(sys.argv[1]+"/vectors.npy", mmap_mode="r"); s=numpy.load(sys.argv[1]+"/scales.npy")[4999] if a.dtype=="int8" else 1; print(a.shape, a.dtype, float(a[4999,7]*s))`;
+      const out = spawnSync(python, ["-c", code, folder], { encoding: "utf8" });
       const corpus = Corpus.open(folder);
       expect(out.stdout.trim()).toBe(`(5000, 32) ${dtype} ${Number(corpus.rows(4999, 5000)[7])}`);
       corpus.close();

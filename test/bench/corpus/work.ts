@@ -3,6 +3,7 @@ import { ApproximateIndex } from "../../../kernels/corpus/approximate.ts";
 import { Corpus } from "../../../kernels/corpus/corpus.ts";
 import { exactNearest } from "../../../kernels/corpus/exact-nearest.ts";
 import { writeCorpus } from "../../../kernels/corpus/write-corpus.ts";
+import { normaliseRows } from "../../../kernels/encode/embedding-set.ts";
 import { openEncoder } from "../../../kernels/encode/open-encoder.ts";
 import { inThreadCompute } from "../../../kernels/graph/compute.ts";
 
@@ -12,10 +13,11 @@ const say = (value: object) => process.stdout.write(`${JSON.stringify(value)}\n`
 const peakBytes = () => process.resourceUsage().maxRSS * 1024;
 
 if (what === "encode") {
-  const [file, reference, folder] = args;
+  const [file, reference, folder, dtype = "float32"] = args;
   const encoder = await openEncoder(reference, { compute });
   const started = performance.now();
-  await writeCorpus({
+  const { loss } = await writeCorpus({
+    dtype: dtype === "int8" ? "int8" : "float32",
     file,
     column: "text",
     encoder,
@@ -24,7 +26,7 @@ if (what === "encode") {
       if (stage === "Encoding the corpus") say({ rows: done });
     },
   });
-  say({ seconds: (performance.now() - started) / 1000, peakBytes: peakBytes() });
+  say({ seconds: (performance.now() - started) / 1000, peakBytes: peakBytes(), loss });
   await encoder.dispose();
 } else {
   const [folder, way] = args;
@@ -41,15 +43,30 @@ if (what === "encode") {
     say({ seconds: (performance.now() - started) / 1000, peakBytes: peakBytes() });
   } else {
     const index = await ApproximateIndex.build(corpus, compute, {
-      onProgress: ({ stage, done, total }) => {
-        if (done % 102_400 === 0) process.stderr.write(`${stage}: ${done} of ${total}\n`);
-      },
+      onProgress: ({ done }) => say({ rows: done }),
     });
     const started = performance.now();
     index.nearest(queries, 10);
     const seconds = (performance.now() - started) / 1000;
-    say({ seconds, peakBytes: peakBytes(), buildSeconds: index.facts.buildSeconds, recall: index.facts.recall });
+    const { buildSeconds, buildCpuSeconds, recall } = index.facts;
+    const heldOut = await index.recall(await heldOutQueries(corpus), 0, compute);
+    say({ seconds, peakBytes: peakBytes(), buildSeconds, buildCpuSeconds, recall, heldOut });
   }
   corpus.close();
 }
 await compute.dispose();
+
+/** 200 questions that are not in the corpus: two of its texts' halves put together, at length 1. */
+async function heldOutQueries(corpus: Corpus): Promise<Float32Array> {
+  const half = (row: number, from: number) => {
+    const words = corpus.text(row % corpus.n).split(" ");
+    const middle = Math.ceil(words.length / 2);
+    return (from === 0 ? words.slice(0, middle) : words.slice(middle)).join(" ");
+  };
+  const queries = Array.from({ length: 200 }, (_, i) => `${half(i * 4099 + 17, 0)} ${half(i * 7919 + 5, 1)}`);
+  const encoder = await openEncoder("default-static", { compute });
+  const { data } = await encoder.encode(queries, { cache: "skip" });
+  await encoder.dispose();
+  normaliseRows(data, corpus.dimensions);
+  return data;
+}
