@@ -204,11 +204,15 @@ async function isWhole(folder: string): Promise<boolean> {
 
 /** Remove what was used longest ago past the limits, and leftovers of processes that died an hour ago. */
 function prune(root: string, keep: string): void {
-  const entries = readdirSync(root).map((name) => {
+  const entries = readdirSync(root).flatMap((name) => {
     const folder = path.join(root, name);
-    const used = statSync(path.join(folder, MANIFEST), { throwIfNoEntry: false })?.mtimeMs ?? statSync(folder).mtimeMs;
+    const used = (
+      statSync(path.join(folder, MANIFEST), { throwIfNoEntry: false }) ?? statSync(folder, { throwIfNoEntry: false })
+    )?.mtimeMs;
+    // Another process has just renamed or removed it.
+    if (used === undefined) return [];
     const sizeBytes = statSync(path.join(folder, DATA), { throwIfNoEntry: false })?.size ?? 0;
-    return { name, folder, used, sizeBytes };
+    return [{ name, folder, used, sizeBytes }];
   });
   let count = 0;
   let bytes = 0;

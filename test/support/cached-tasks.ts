@@ -43,7 +43,9 @@ for (const task of order === "search" ? [searchTask()] : order === "similarity" 
     vectors,
   });
 }
-process.stdout.write(`${JSON.stringify(results.sort((a, b) => a.task.localeCompare(b.task)))}\n`);
+const said = `${JSON.stringify(results.sort((a, b) => a.task.localeCompare(b.task)))}\n`;
+// Ending before the pipe has taken all of it would cut it off.
+await new Promise((resolve) => process.stdout.write(said, resolve));
 await encoder.dispose();
 await closeVectorCache();
 await compute.dispose();
