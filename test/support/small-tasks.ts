@@ -22,15 +22,18 @@ export function similarityTask(): StsTask {
   };
 }
 
-/** 40 queries of two words over 120 documents. */
+/** No text of this task is one of the other. */
+const mark = `${words[0]} ${words[0]}`;
+
+/** 40 queries over 120 documents, each with the first two words of its document. */
 export function searchTask(): RetrievalTask {
   const documents = Array.from({ length: 120 }, (_, i) => ({
     id: `d${i}`,
-    text: `${line(i + 5, 4 + (i % 11))} ${words[(i * 29) % words.length]}`,
+    text: `${line(i + 5, 4 + (i % 11))} ${words[(i * 29) % words.length]} ${mark}`,
   }));
   const queries = Array.from({ length: 40 }, (_, i) => ({
     id: `q${i}`,
-    text: documents[3 * i].text.split(" ").slice(0, 2).join(" "),
+    text: `${documents[3 * i].text.split(" ").slice(0, 2).join(" ")} ${mark}`,
   }));
   return {
     type: "retrieval",
