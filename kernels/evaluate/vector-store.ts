@@ -190,9 +190,11 @@ function mergeReports(reports: readonly { side: Side; report: EncodeReport }[]):
       scripts.set(script, (scripts.get(script) ?? 0) + (share * report.tokens) / Math.max(1, tokens));
   const elapsedMs = parts.reduce((sum, { report }) => sum + report.elapsedMs, 0);
   const n = parts.reduce((sum, { report }) => sum + report.n, 0);
+  const cached = parts.reduce((sum, { report }) => sum + (report.cached ?? 0), 0);
   return withUnknownWarning({
     n,
     tokens,
+    ...(cached > 0 ? { cached } : {}),
     truncated: parts.flatMap(({ report }) => report.truncated),
     maxTokens: Math.max(0, ...parts.map(({ report }) => report.maxTokens)),
     empty: parts.flatMap(({ report }) => report.empty),
