@@ -36,8 +36,9 @@ describe.skipIf(chromiumPath() === null)("the encoders screen, when something is
       writeFileSync(path.join(pickle, name), text);
     mkdirSync(path.join(folder, "photos"));
     writeFileSync(path.join(folder, "photos", "a.jpg"), "");
-    // The catalogue knows the name, and that its pooling is cls.
-    writeTinyBert(path.join(folder, "models", "bge-small-en-v1.5"), { pooling: "mean" });
+    // The catalogue knows the name and this shape, and that its pooling is cls.
+    const shape = { layers: 12, hidden: 384, heads: 12, ffn: 16 };
+    writeTinyBert(path.join(folder, "models", "bge-small-en-v1.5"), { ...shape, pooling: "mean" });
     hub = await HubServer.start({
       models: Object.fromEntries(NAMES.map((name) => [id(name), name === "pickle" ? pickle : model])),
       info: (asked, info) =>

@@ -98,6 +98,8 @@ export function FolderList({ actions, at, chosen, onOpen, onListed, onChoose, on
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const folder = folders[active];
+    // Any other key ends the word that letters are looking for.
+    if (event.key.length > 1) typed.current = { text: "", at: 0 };
     if (event.key === "ArrowDown") choose(active + 1);
     else if (event.key === "ArrowUp") choose(active < 0 ? 0 : active - 1);
     else if (event.key === "PageDown") choose(active + 8);
