@@ -177,7 +177,7 @@ function badOption(option: string, value: unknown, says: string): ParallaxError 
   });
 }
 
-/** Each loss with its usual settings. Sources: embedding-methods of each loss's docstring in kernels/model/losses. */
+/** Each loss with its usual settings. Their sources stand with each loss in kernels/model/losses. */
 const LOSS_DEFAULTS: { [N in LossName]: Extract<Loss, { name: N }> } = {
   "info-nce": { name: "info-nce", temperature: 0.05, symmetric: false, falseNegatives: { rule: "same-text" } },
   gte: { name: "gte", temperature: 0.05, ownPairTwice: true, falseNegatives: { rule: "same-text" } },

@@ -1,5 +1,7 @@
 /** Which columns of a table hold what a training row is made of. */
+
 import { ParallaxError } from "../protocol/errors.ts";
+import { CUSTOMARY_PAIRS } from "../protocol/pair-columns.ts";
 
 /** Columns or fields by what they hold; each default is a customary name, see docs/training-data.md. */
 export interface PairColumns {
@@ -32,23 +34,13 @@ export interface ChosenColumns {
   task: string | null;
 }
 
-const CUSTOMARY: readonly [anchor: string, positive: string][] = [
-  ["anchor", "positive"],
-  ["sentence1", "sentence2"],
-  ["query", "positive"],
-  ["text1", "text2"],
-  ["question1", "question2"],
-  ["query", "passage"],
-  ["query", "document"],
-  ["question", "answer"],
-];
 const TASKS = ["task", "task_name", "task_id"];
 
 /** @throws {ParallaxError} train.missing-column names the columns there are */
 export function chooseColumns(found: readonly string[], asked: PairColumns): ChosenColumns {
   const wanted: (readonly [string, string])[] =
     asked.anchor === undefined && asked.positive === undefined
-      ? [...CUSTOMARY]
+      ? [...CUSTOMARY_PAIRS]
       : [[asked.anchor ?? "anchor", asked.positive ?? "positive"]];
   const chosen = wanted.find((pair) => pair.every((name) => found.includes(name)));
   const named = [asked.group, ...[asked.negatives ?? []].flat(), asked.score, asked.scores, asked.task];

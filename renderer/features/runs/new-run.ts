@@ -1,5 +1,7 @@
 /** The New run form as data: what it holds, what is wrong with it, what it asks the host, and the cell it writes. Pure. */
+
 import { LOSS_NEEDS, type LossName } from "../../../kernels/protocol/losses.ts";
+import { CUSTOMARY_PAIRS } from "../../../kernels/protocol/pair-columns.ts";
 import type { RunRequest } from "../../../kernels/protocol/run-plans.ts";
 import type { NotebookOp } from "../../../notebooks/format/model.ts";
 import { newCell } from "../../../notebooks/format/ops.ts";
@@ -74,20 +76,9 @@ export function lossNeeds(loss: LossName): string {
 export const hasTemperature = (loss: LossName): boolean =>
   loss === "info-nce" || loss === "gte" || loss === "instructor" || loss === "distillation";
 
-const CUSTOMARY: readonly (readonly [anchor: string, positive: string])[] = [
-  ["anchor", "positive"],
-  ["sentence1", "sentence2"],
-  ["query", "positive"],
-  ["text1", "text2"],
-  ["question1", "question2"],
-  ["query", "passage"],
-  ["query", "document"],
-  ["question", "answer"],
-];
-
 /** The columns that the trainer finds by their customary names (kernels/train/row-columns.ts); null for other layouts. */
 export function foundColumns(names: readonly string[]): { anchor: string; positive: string } | null {
-  const pair = CUSTOMARY.find((each) => each.every((name) => names.includes(name)));
+  const pair = CUSTOMARY_PAIRS.find((each) => each.every((name) => names.includes(name)));
   return pair === undefined ? null : { anchor: pair[0], positive: pair[1] };
 }
 
